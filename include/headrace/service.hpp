@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+//
+// Service: what is done with a connected peer, written once and run under every model.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "headrace/stream.hpp"
+#include "headrace/task.hpp"
+
+namespace headrace {
+
+/// What a service cannot do without. A model that lacks it refuses, naming those that have it.
+enum class Needs : std::uint8_t { nothing, shared_memory };
+
+/// How many clients a service can serve at once.
+enum class Concurrency : std::uint8_t { unlimited, one };
+
+/// A coroutine that serves one peer, with what it needs of its model. A plain coroutine function converts to it.
+///
+/// `run` is called on the thread (or in the process) that serves the connection; what it reaches beyond its argument
+/// must be safe to use from several threads, and outlive the server.
+class Service {
+ public:
+  using Function = Task<> (*)(Stream peer);
+
+  Service(Function function) noexcept : plain_{function} {}
+
+  /// A function with state of its own: `Service{chat, room}` calls `chat(room, peer)`. Borrows `state`.
+  template <class State>
+  Service(Task<> (*function)(State& state, Stream peer), State& state) noexcept
+      : state_{&state}, with_state_{reinterpret_cast<void (*)()>(function)}, call_{[](const Service& self, Stream peer) {
+          return reinterpret_cast<Task<> (*)(State&, Stream)>(self.with_state_)(*static_cast<State*>(self.state_),
+                                                                                std::move(peer));
+        }} {}
+
+  Service& needing(Needs what) noexcept {
+    needs = what;
+    return *this;
+  }
+  Service& serving(Concurrency how_many) noexcept {
+    concurrency = how_many;
+    return *this;
+  }
+
+  [[nodiscard]] Task<> run(Stream peer) const { return call_(*this, std::move(peer)); }
+
+  Needs needs = Needs::nothing;
+  Concurrency concurrency = Concurrency::unlimited;
+
+ private:
+  Function plain_ = nullptr;
+  void* state_ = nullptr;
+  void (*with_state_)() = nullptr;
+  Task<> (*call_)(const Service&, Stream) = [](const Service& self, Stream peer) {
+    return self.plain_(std::move(peer));
+  };
+};
+
+}  // namespace headrace

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+//
+// The memory that receives are read into: blocks lent out and given back, the last one back being the first one out,
+// so that a busy loop reads into memory that is still in the cache. Not thread-safe: one pool an engine.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "headrace/buffer.hpp"
+
+namespace headrace::detail {
+
+class BufferPool;
+
+/// The head of a block; the bytes begin `BufferPool::kHeadroom` behind it.
+struct BufferBlock {
+  BufferPool* pool;
+  BufferBlock* next;  // while it is free
+};
+
+class BufferPool {
+ public:
+  static constexpr std::uint32_t kHeadroom = 192;    // a block's head, and an address beside the bytes
+  static constexpr std::uint32_t kCapacity = 65536;  // bytes; a bigger read is not cheaper by byte
+  static constexpr std::size_t kKept = 8;            // free blocks not returned to the kernel: 512 KiB at most
+
+  BufferPool() noexcept = default;
+  BufferPool(const BufferPool&) = delete;
+  BufferPool& operator=(const BufferPool&) = delete;
+  ~BufferPool();
+
+  /// A free block; null when the kernel has no memory.
+  BufferBlock* take() noexcept {
+    BufferBlock* const block = free_;
+    if (block == nullptr) [[unlikely]] return map_another();
+    free_ = block->next;
+    --kept_;
+    return block;
+  }
+
+  void give(BufferBlock* block) noexcept {
+    if (kept_ == kKept) [[unlikely]] return unmap(block);
+    block->next = free_;
+    free_ = block;
+    ++kept_;
+  }
+
+  static std::byte* bytes_in(BufferBlock* block) noexcept {
+    return reinterpret_cast<std::byte*>(block) + kHeadroom;
+  }
+
+ private:
+  BufferBlock* map_another() noexcept;
+  static void unmap(BufferBlock* block) noexcept;
+
+  BufferBlock* free_ = nullptr;
+  std::size_t kept_ = 0;
+};
+
+}  // namespace headrace::detail

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+//
+// What every engine has and does, whatever it waits with: records, buffers, an observer, draining; and what each must
+// do in its own way. Operations and streams see engines only through this.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "engines/buffer_pool.hpp"
+#include "engines/operation_type.hpp"
+#include "engines/socket_record.hpp"
+#include "headrace/engine.hpp"
+#include "headrace/task_scope.hpp"
+#include "net/socket.hpp"
+
+namespace headrace::detail {
+
+/// Records by the chunk: an address stays good, and all of them can be visited.
+class RecordPool {
+ public:
+  RecordPool() noexcept = default;
+  RecordPool(const RecordPool&) = delete;
+  RecordPool& operator=(const RecordPool&) = delete;
+
+  /// Null when there is no memory.
+  SocketRecord* take() noexcept;
+  void give(SocketRecord& record) noexcept;
+
+  template <class Visit>
+  void for_each(Visit visit) {
+    for (const Chunk& chunk : chunks_)
+      for (std::size_t index = 0; index < chunk.size; ++index) {
+        SocketRecord& record = chunk.records[index];
+        if ((record.flags & (SocketRecord::kInUse | SocketRecord::kClosed)) == SocketRecord::kInUse) visit(record);
+      }
+  }
+
+ private:
+  struct Chunk {
+    std::unique_ptr<SocketRecord[]> records;
+    std::size_t size;
+  };
+
+  std::vector<Chunk> chunks_;
+  SocketRecord* free_ = nullptr;
+};
+
+/// How far a stop has come.
+enum class Phase : std::uint8_t { running, draining, cut };
+
+class EngineCore : public Engine {
+ public:
+  EngineCore();
+  ~EngineCore() override;
+
+  // What an engine does in its own way.
+
+  /// Whether `operation` finished at once; else its waiter is resumed from run().
+  virtual bool start(Operation& operation) noexcept = 0;
+  /// Takes the socket in: registers it, sets it blocking or not. On failure the socket is closed.
+  virtual Result<SocketRecord*> adopt(net::Socket socket, Transport transport) noexcept = 0;
+  /// The same for a descriptor that stays somebody else's.
+  virtual Result<SocketRecord*> borrow(int descriptor) noexcept = 0;
+  virtual void close(SocketRecord& socket) noexcept = 0;
+  /// A task's operations fail with `canceled` from now on; the one it waits in, soon.
+  virtual void cancel(TaskState& task) noexcept = 0;
+  /// Completes a wait; its outcome is set. Any thread.
+  virtual void wake(WaitNode& node) noexcept = 0;
+  /// Starts a task of `scope`. On failure the frame is left to the caller.
+  virtual Result<> launch(TaskState& task, std::coroutine_handle<> frame) noexcept = 0;
+  /// A task is about to be destroyed.
+  virtual void ended(TaskState& task) noexcept = 0;
+  /// Runs `task` in `scope` on this thread, and all that comes of it, until the scope is empty.
+  virtual void run_to_end(TaskScope& scope, Task<> task) noexcept = 0;
+  /// The server stops: receives that would wait fail with `draining`; closing sockets lingers until the peer's FIN.
+  /// Lingering goes on as tasks of `lingering`, or in line under a blocking engine.
+  virtual void begin_drain(TaskScope* lingering) noexcept = 0;
+  /// How sockets for this engine are made.
+  [[nodiscard]] virtual net::Blocking socket_mode() const noexcept = 0;
+
+  // What all of them share.
+
+  /// A connection accepted at `listener`, as the observer admits it: null with `would_wait` when it is refused.
+  Result<SocketRecord*> admit(const SocketRecord& listener, net::Socket socket, const net::SocketAddress& peer) noexcept;
+  [[nodiscard]] bool wants_messages() const noexcept { return watch_messages_; }
+  void observe(ConnectionObserver* observer, bool watch_messages) noexcept {
+    observer_ = observer;
+    watch_messages_ = watch_messages;
+  }
+  /// After how long without a byte an operation without a deadline of its own times out.
+  void set_idle_timeout(Deadline timeout) noexcept {
+    idle_timeout_ = timeout;
+    idle_ = timeout.is_never() ? 0 : timeout.resolve({}).time_since_epoch().count();
+  }
+  [[nodiscard]] ConnectionObserver* observer() const noexcept { return observer_; }
+  [[nodiscard]] SocketRecord& self() noexcept { return self_; }
+
+  BufferPool buffers;
+
+ protected:
+  Result<SocketRecord*> make_record(int descriptor, Transport transport) noexcept;
+  /// Tells the observer, closes the descriptor. The record itself is given back by the engine.
+  void end_record(SocketRecord& socket) noexcept;
+
+  RecordPool records_;
+  ConnectionObserver* observer_ = nullptr;
+  Deadline idle_timeout_ = Deadline::never();
+  std::int64_t idle_ = 0;  // nanoseconds, where there is an idle timeout
+  bool watch_messages_ = false;
+
+ private:
+  ConnectionInfo own_info_;  // counts of sockets that no server watches
+  SocketRecord self_;
+};
+
+/// Throws away what comes until the peer's FIN, a failure or a cancel, then closes.
+Task<> linger(SocketRecord& socket);
+
+Result<std::unique_ptr<EngineCore>> make_blocking_engine();
+Result<std::unique_ptr<EngineCore>> make_epoll_edge_engine();
+
+/// Fails with `not_supported` for kinds that headrace does not have yet.
+Result<std::unique_ptr<EngineCore>> make_engine(EngineKind kind);
+
+}  // namespace headrace::detail

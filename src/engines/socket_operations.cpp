@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: MIT
+//
+// The operations on sockets: receive, send, accept, connect, ready. Each is its system call, what the answer means, and
+// the same as a request to a completion engine. Nothing here waits but a call on a blocking socket.
+//
+// Not here: deadlines and cancelling (an engine's business), operations that another task completes (src/coro).
+#include <cerrno>
+
+#include "engines/engine_core.hpp"
+#include "headrace/connect.hpp"
+#include "headrace/listener.hpp"
+#include "net/accept_errors.hpp"
+
+namespace headrace::detail {
+
+namespace {
+
+Verdict must_wait(SocketRecord& socket, SocketRecord::Ready direction) noexcept {
+  socket.ready = static_cast<std::uint8_t>(socket.ready & ~direction);
+  return Verdict::would_wait;
+}
+
+Verdict fail_operation(Operation& operation, SocketRecord& socket, std::int64_t answer) noexcept {
+  const Failure failure = Failure::from_errno(operation.type->call, static_cast<int>(-answer));
+  if ((socket.flags & SocketRecord::kLingering) == 0) socket.last = failure.code;
+  return finish(operation, failure);
+}
+
+bool is_again(std::int64_t answer) noexcept { return answer == -EAGAIN || answer == -EWOULDBLOCK; }
+
+void tell_message(SocketRecord& socket, const Operation& operation) noexcept {
+  const Lease& lease = operation.lease;
+  const auto* const bytes = reinterpret_cast<const std::byte*>(lease.block) + lease.begin;
+  socket.engine->observer()->message(*socket.info, {bytes, lease.size});
+}
+
+// receive: recv(2) into a block of the engine's.
+
+[[gnu::cold]] Verdict end_receive(Operation& operation, SocketRecord& socket, std::int64_t answer) noexcept {
+  BufferBlock* const block = operation.lease.block;
+  if (block != nullptr) block->pool->give(block);
+  if (answer == 0) return finish(operation, {"recv", 0, Errc::end_of_stream});
+  if (is_again(answer)) return must_wait(socket, SocketRecord::kReadable);
+  if (answer == -EINTR) return Verdict::progressed;
+  return fail_operation(operation, socket, answer);
+}
+
+Verdict absorb_receive(Operation& operation, SocketRecord& socket, std::int64_t answer) noexcept {
+  if (answer <= 0) return end_receive(operation, socket, answer);
+  operation.lease.begin = BufferPool::kHeadroom;
+  operation.lease.size = static_cast<std::uint32_t>(answer);
+  if (answer < BufferPool::kCapacity)  // trust_short is kReadable, or 0 when the rest may still be there
+    socket.ready = static_cast<std::uint8_t>(socket.ready & ~socket.trust_short);
+  add(socket.info->received, static_cast<std::uint64_t>(answer));
+  add(socket.info->messages, 1);
+  if ((socket.flags & SocketRecord::kWatched) != 0) [[unlikely]] tell_message(socket, operation);
+  return finish(operation);
+}
+
+Verdict attempt_receive(Operation& operation, SocketRecord& socket) noexcept {
+  BufferBlock* const block = socket.engine->buffers.take();
+  operation.lease.block = block;
+  if (block == nullptr) [[unlikely]] return finish(operation, {"mmap", ENOMEM, Errc::out_of_memory});
+  return absorb_receive(operation, socket,
+                        sys::recv(socket.descriptor, BufferPool::bytes_in(block), BufferPool::kCapacity,
+                                  socket.receive_flags));
+}
+
+void describe_receive(const Operation&, const SocketRecord& socket, Submission& request) noexcept {
+  request = {Submission::Call::recv, socket.descriptor, nullptr, BufferPool::kCapacity,
+             socket.receive_flags};
+}
+
+// send: send(2) of what is left.
+
+Verdict absorb_send(Operation& operation, SocketRecord& socket, std::int64_t answer) noexcept {
+  const std::size_t left = operation.sending.size();
+  if (answer < 0) [[unlikely]] {
+    if (is_again(answer)) return must_wait(socket, SocketRecord::kWritable);
+    if (answer == -EINTR) return Verdict::progressed;
+    return fail_operation(operation, socket, answer);
+  }
+  const auto gone = static_cast<std::size_t>(answer);
+  add(socket.info->sent, gone);
+  if (gone == left) [[likely]] return finish(operation);
+  operation.sending = operation.sending.subspan(gone);
+  return Verdict::progressed;
+}
+
+Verdict attempt_send(Operation& operation, SocketRecord& socket) noexcept {
+  if (operation.sending.empty()) [[unlikely]] return finish(operation);
+  return absorb_send(operation, socket,
+                     sys::send(socket.descriptor, operation.sending.data(), operation.sending.size(), MSG_NOSIGNAL));
+}
+
+void describe_send(const Operation& operation, const SocketRecord& socket, Submission& request) noexcept {
+  request = {Submission::Call::send, socket.descriptor, operation.sending.data(), operation.sending.size(),
+             MSG_NOSIGNAL};
+}
+
+// accept: accept4(2); the peer's address comes with it, for a peer that resets has none afterwards.
+
+int accept_flags(const SocketRecord& socket) noexcept {
+  const bool blocking = socket.engine->socket_mode() == net::Blocking::yes;
+  return SOCK_CLOEXEC | (blocking ? 0 : SOCK_NONBLOCK);
+}
+
+Verdict take_connection(Operation& operation, SocketRecord& listener, net::Socket socket,
+                        const net::SocketAddress& peer) noexcept {
+  const auto made = listener.engine->admit(listener, std::move(socket), peer);
+  if (!made && made.error().code == Errc::would_wait) return Verdict::progressed;
+  if (!made) return finish(operation, made.error());
+  operation.made = *made;
+  return finish(operation);
+}
+
+Verdict end_accept(Operation& operation, SocketRecord& socket, std::int64_t answer) noexcept {
+  if (is_again(answer)) return must_wait(socket, SocketRecord::kReadable);
+  if (net::after_accept_error(static_cast<int>(-answer)) == net::AfterAcceptError::retry) return Verdict::progressed;
+  return fail_operation(operation, socket, answer);
+}
+
+Verdict absorb_accept(Operation& operation, SocketRecord& socket, std::int64_t answer) noexcept {
+  if (answer < 0) return end_accept(operation, socket, answer);
+  const auto descriptor = static_cast<int>(answer);
+  return take_connection(operation, socket, net::Socket{descriptor},
+                         net::peer_address(descriptor).value_or(net::SocketAddress{}));
+}
+
+Verdict attempt_accept(Operation& operation, SocketRecord& socket) noexcept {
+  net::SocketAddress peer;
+  const int answer = sys::accept4(socket.descriptor, peer.get(), &peer.length, accept_flags(socket));
+  if (answer < 0) return end_accept(operation, socket, answer);
+  return take_connection(operation, socket, net::Socket{answer}, peer);
+}
+
+void describe_accept(const Operation&, const SocketRecord& socket, Submission& request) noexcept {
+  request = {Submission::Call::accept, socket.descriptor, nullptr, 0, accept_flags(socket)};
+}
+
+// connect: connect(2) again and again; on Linux it says EALREADY until the handshake is over, then how that went.
+
+Verdict absorb_connect(Operation& operation, SocketRecord& socket, std::int64_t answer) noexcept {
+  if (answer == 0 || answer == -EISCONN) return finish(operation);
+  if (answer == -EINPROGRESS || answer == -EALREADY || answer == -EINTR)
+    return must_wait(socket, SocketRecord::kWritable);
+  // A full Unix backlog: nothing will tell when there is room, so this is for the caller to try again.
+  if (is_again(answer)) return finish(operation, {"connect", EAGAIN, Errc::would_wait});
+  return fail_operation(operation, socket, answer);
+}
+
+Verdict attempt_connect(Operation& operation, SocketRecord& socket) noexcept {
+  const auto& to = *static_cast<const net::SocketAddress*>(operation.target);
+  return absorb_connect(operation, socket, sys::connect(socket.descriptor, to.get(), to.length));
+}
+
+void describe_connect(const Operation& operation, const SocketRecord& socket, Submission& request) noexcept {
+  const auto& to = *static_cast<const net::SocketAddress*>(operation.target);
+  request = {Submission::Call::connect, socket.descriptor, to.get(), to.length, 0};
+}
+
+// ready: poll(2) of one descriptor that is no socket of ours.
+
+Verdict absorb_ready(Operation& operation, SocketRecord& socket, std::int64_t answer) noexcept {
+  if (answer >= 0) return finish(operation);  // POLLERR and POLLHUP are ready too
+  if (answer == -EINTR) return Verdict::progressed;
+  return is_again(answer) ? Verdict::would_wait : fail_operation(operation, socket, answer);
+}
+
+template <short kEvent, SocketRecord::Ready kDirection>
+Verdict attempt_ready(Operation& operation, SocketRecord& socket) noexcept {
+  pollfd entry{socket.descriptor, kEvent, 0};
+  const int answer = sys::poll(&entry, 1, 0);
+  return answer == 0 ? must_wait(socket, kDirection) : absorb_ready(operation, socket, answer);
+}
+
+template <short kEvent>
+void describe_ready(const Operation&, const SocketRecord& socket, Submission& request) noexcept {
+  request = {Submission::Call::poll, socket.descriptor, nullptr, 0, kEvent};
+}
+
+}  // namespace
+
+const OperationType receive_operation{
+    "recv", WaitFor::readable, true, false, attempt_receive, absorb_receive, describe_receive, nullptr};
+const OperationType send_operation{
+    "send", WaitFor::writable, false, false, attempt_send, absorb_send, describe_send, nullptr};
+const OperationType accept_operation{
+    "accept4", WaitFor::readable, true, false, attempt_accept, absorb_accept, describe_accept, nullptr};
+const OperationType connect_operation{
+    "connect", WaitFor::writable, false, false, attempt_connect, absorb_connect, describe_connect, nullptr};
+const OperationType readable_operation{"poll", WaitFor::readable, false, false,
+                                       attempt_ready<POLLIN, SocketRecord::kReadable>, absorb_ready,
+                                       describe_ready<POLLIN>, nullptr};
+const OperationType writable_operation{"poll", WaitFor::writable, false, false,
+                                       attempt_ready<POLLOUT, SocketRecord::kWritable>, absorb_ready,
+                                       describe_ready<POLLOUT>, nullptr};
+
+}  // namespace headrace::detail

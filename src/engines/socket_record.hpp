@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+//
+// The engine's side of a socket, and what a server keeps of a connection beside it.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+#include "headrace/operation.hpp"
+#include "net/socket.hpp"
+
+namespace headrace::detail {
+
+class EngineCore;
+
+/// A peer's address, small enough to be kept for every connection.
+struct CompactAddress {
+  std::array<std::uint8_t, 16> bytes{};  // IPv6, or IPv4 mapped into it
+  std::uint32_t zone = 0;
+  std::uint16_t port = 0;
+  Transport transport = Transport::tcp;
+
+  bool operator==(const CompactAddress&) const noexcept = default;
+};
+
+[[nodiscard]] CompactAddress compact(const net::SocketAddress& address, Transport transport) noexcept;
+[[nodiscard]] Address expand(const CompactAddress& compact) noexcept;
+
+/// What is counted of a connection. Written by the one thread that serves it, read by any, also across processes.
+struct ConnectionInfo {
+  std::atomic<std::uint64_t> received = 0;  // bytes
+  std::atomic<std::uint64_t> sent = 0;      // bytes
+  std::atomic<std::uint64_t> messages = 0;  // receives that brought bytes
+  std::uint64_t id = 0;                     // 0: made with connect()
+  CompactAddress peer{};
+};
+
+/// Adds where only one thread writes: no locked instruction.
+inline void add(std::atomic<std::uint64_t>& counter, std::uint64_t amount) noexcept {
+  counter.store(counter.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
+}
+
+/// Who keeps a server's connections in view. Called on the thread where it happens.
+class ConnectionObserver {
+ public:
+  virtual ~ConnectionObserver() = default;
+  /// A place for a new connection; null when it is refused, and then closed.
+  virtual ConnectionInfo* admit(const net::SocketAddress& peer, Transport transport) noexcept = 0;
+  virtual void message(ConnectionInfo& connection, ByteView bytes) noexcept = 0;
+  /// `last` is how its last failed operation ended, or `end_of_stream`.
+  virtual void departed(ConnectionInfo& connection, Errc last) noexcept = 0;
+};
+
+struct SocketRecord {
+  enum Ready : std::uint8_t { kReadable = 1, kWritable = 2, kAlways = 4 };  // 1 << WaitFor
+  enum Flag : std::uint8_t {
+    kBorrowed = 1,      // the descriptor is somebody else's: not to be closed
+    kWatched = 2,       // every message is told to the observer
+    kServing = 4,       // a listener whose connections the observer admits
+    kLingering = 8,     // our side is shut, bytes are thrown away until the peer's FIN
+    kQueuedRead = 16,   // the waiting operation is in the queue to be looked at again
+    kQueuedWrite = 32,
+    kClosed = 64,       // dead; in memory until the batch of events that may name it is over
+    kInUse = 128,
+  };
+
+  EngineCore* engine = nullptr;
+  int descriptor = -1;
+  std::uint8_t flags = 0;
+  std::uint8_t ready = 0;          // hints; the call decides
+  std::uint8_t armed = 0;          // what the engine has asked the kernel to tell of
+  std::uint8_t trust_short = 0;    // kReadable when a read that comes short has emptied the socket
+  std::uint8_t receive_flags = 0;  // for recv(2)
+  std::array<Operation*, 2> waiting{};  // by WaitFor: the receive, accept or ready; the send or connect
+  union {
+    TimerNode timer{};  // event loops: looked at no later than the earliest deadline of the two
+    std::array<std::int64_t, 2> kernel_limit;  // blocking: SO_RCVTIMEO and SO_SNDTIMEO in ns, 0 for none
+  };
+  union {
+    ConnectionInfo* info = nullptr;
+    SocketRecord* next;  // once it is closed or free
+  };
+  std::int64_t active_at = 0;  // when a byte last moved, by the engine's clock
+  Transport transport = Transport::tcp;
+  Errc last = Errc::end_of_stream;  // how its last failed operation ended
+};
+
+}  // namespace headrace::detail

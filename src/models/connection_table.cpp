@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+//
+// Slots and counters in one anonymous shared mapping. A slot's owner is the only one that writes its counts.
+#include "models/connection_table.hpp"
+
+#include <algorithm>
+#include <new>
+
+#include <unistd.h>
+
+namespace headrace::models {
+
+using detail::CompactAddress;
+using detail::ConnectionInfo;
+
+namespace {
+
+using Counter = std::atomic<std::uint64_t>;
+constexpr auto kRelaxed = std::memory_order_relaxed;
+
+void count(Counter& counter, std::uint64_t amount = 1) noexcept { counter.fetch_add(amount, kRelaxed); }
+
+void raise_to(Counter& highest, std::uint64_t value) noexcept {
+  std::uint64_t seen = highest.load(kRelaxed);
+  while (seen < value && !highest.compare_exchange_weak(seen, value, kRelaxed)) {
+  }
+}
+
+bool is_local(const CompactAddress& peer) noexcept {
+  constexpr std::array<std::uint8_t, 13> kMappedLoopback{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127};
+  constexpr std::array<std::uint8_t, 16> kLoopback{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+  return peer.transport >= Transport::unix_stream || peer.bytes == kLoopback ||
+         std::equal(kMappedLoopback.begin(), kMappedLoopback.end(), peer.bytes.begin());
+}
+
+Departure departure_after(Errc last) noexcept {
+  switch (last) {
+    case Errc::timed_out: return Departure::timed_out;
+    case Errc::canceled: return Departure::cut;
+    case Errc::reset:
+    case Errc::broken_pipe: return Departure::reset;
+    default: return Departure::finished;
+  }
+}
+
+}  // namespace
+
+/// One connection: a cache line, so that workers do not disturb each other.
+struct alignas(64) ConnectionTable::Slot : ConnectionInfo {
+  std::atomic<pid_t> owner = 0;  // 0: free
+};
+
+/// What all processes of the server see.
+struct ConnectionTable::Shared {
+  Counter connections, open, most, refused, timed_out, reset, cut;
+  Counter received, sent, messages, departures;  // of connections that have ended
+  Counter ids;  // given out so far; never again, also when the peer is turned away
+  std::atomic<std::uint32_t> next_slot;
+  alignas(64) std::byte slots[];
+};
+
+std::unique_ptr<ConnectionTable> ConnectionTable::make(Limits limits, ServerEvents& events) {
+  const std::uint32_t slots = std::max(limits.total, std::uint32_t{1});
+  const std::size_t size = sizeof(Shared) + slots * sizeof(Slot);
+  void* const memory = sys::map_memory(size, true);  // zeros, which is what every counter and slot begins with
+  if (memory == nullptr) return nullptr;
+  return std::unique_ptr<ConnectionTable>{
+      new ConnectionTable{static_cast<Shared*>(memory), size, slots, limits, events}};
+}
+
+ConnectionTable::ConnectionTable(Shared* shared, std::size_t size, std::uint32_t slots, Limits limits,
+                                 ServerEvents& events) noexcept
+    : shared_{shared}, size_{size}, slot_count_{slots}, limits_{limits}, events_{events} {}
+
+ConnectionTable::~ConnectionTable() { sys::unmap_memory(shared_, size_); }
+
+std::span<ConnectionTable::Slot> ConnectionTable::slots() const noexcept {
+  return {std::launder(reinterpret_cast<Slot*>(shared_->slots)), slot_count_};
+}
+
+ConnectionTable::Slot* ConnectionTable::claim(const CompactAddress& peer) noexcept {
+  const auto all = slots();
+  // There is a free one: no more are ever claimed than were counted into `open`.
+  for (;;) {
+    Slot& slot = all[shared_->next_slot.fetch_add(1, kRelaxed) % slot_count_];
+    pid_t free = 0;
+    if (slot.owner.load(kRelaxed) != 0 || !slot.owner.compare_exchange_strong(free, ::getpid(), kRelaxed)) continue;
+    slot.received.store(0, kRelaxed);
+    slot.sent.store(0, kRelaxed);
+    slot.messages.store(0, kRelaxed);
+    slot.peer = peer;
+    return &slot;
+  }
+}
+
+ConnectionInfo* ConnectionTable::admit(const net::SocketAddress& peer, Transport transport) noexcept {
+  const CompactAddress from = detail::compact(peer, transport);
+  if (shared_->open.fetch_add(1, kRelaxed) >= limits_.total) {
+    shared_->open.fetch_sub(1, kRelaxed);
+    refuse(detail::expand(from), Refusal::max_connections);
+    return nullptr;
+  }
+  Slot* const slot = claim(from);
+  if (!is_within_address_limit(from)) {
+    release(*slot);
+    refuse(detail::expand(from), Refusal::max_per_address);
+    return nullptr;
+  }
+  raise_to(shared_->most, shared_->open.load(kRelaxed));
+  count(shared_->connections);
+  slot->id = shared_->ids.fetch_add(1, kRelaxed) + 1;
+  events_.arrived({slot->id, detail::expand(from), 0, 0, 0});
+  return slot;
+}
+
+// Our own slot is claimed already and counts: of two peers that race, none gets past the limit.
+bool ConnectionTable::is_within_address_limit(const CompactAddress& peer) const noexcept {
+  if (limits_.per_address == ~0U || (limits_.exempts_local && is_local(peer))) return true;
+  const auto same = [&peer](const Slot& slot) {
+    return slot.owner.load(kRelaxed) != 0 && slot.peer.bytes == peer.bytes && slot.peer.transport == peer.transport;
+  };
+  return std::ranges::count_if(slots(), same) <= limits_.per_address;
+}
+
+void ConnectionTable::message(ConnectionInfo& connection, ByteView bytes) noexcept {
+  events_.message({connection.id, detail::expand(connection.peer), connection.received.load(kRelaxed),
+                   connection.sent.load(kRelaxed), connection.messages.load(kRelaxed)},
+                  bytes);
+}
+
+void ConnectionTable::departed(ConnectionInfo& connection, Errc last) noexcept {
+  const ConnectionView view{connection.id, detail::expand(connection.peer), connection.received.load(kRelaxed),
+                            connection.sent.load(kRelaxed), connection.messages.load(kRelaxed)};
+  const Departure how = departure_after(last);
+  if (how == Departure::timed_out) count(shared_->timed_out);
+  if (how == Departure::reset) count(shared_->reset);
+  if (how == Departure::cut) count(shared_->cut);
+  count(shared_->received, view.bytes_received);
+  count(shared_->sent, view.bytes_sent);
+  count(shared_->messages, view.messages);
+  events_.departed(view, how);
+  release(connection);
+  count(shared_->departures);
+}
+
+void ConnectionTable::release(ConnectionInfo& connection) noexcept {
+  static_cast<Slot&>(connection).owner.store(0, kRelaxed);
+  shared_->open.fetch_sub(1, kRelaxed);
+}
+
+void ConnectionTable::turn_away(ConnectionInfo& connection, Refusal why) noexcept {
+  const Address peer = detail::expand(connection.peer);
+  shared_->connections.fetch_sub(1, kRelaxed);
+  release(connection);
+  refuse(peer, why);
+}
+
+void ConnectionTable::refuse(const Address& peer, Refusal why) noexcept {
+  count(shared_->refused);
+  events_.refused(peer, why);
+}
+
+Statistics ConnectionTable::statistics() const noexcept {
+  Statistics now{.connections = shared_->connections.load(kRelaxed),
+                 .open = shared_->open.load(kRelaxed),
+                 .most_at_once = shared_->most.load(kRelaxed),
+                 .bytes_received = shared_->received.load(kRelaxed),
+                 .bytes_sent = shared_->sent.load(kRelaxed),
+                 .messages = shared_->messages.load(kRelaxed),
+                 .refused = shared_->refused.load(kRelaxed),
+                 .timed_out = shared_->timed_out.load(kRelaxed),
+                 .reset = shared_->reset.load(kRelaxed),
+                 .cut = shared_->cut.load(kRelaxed),
+                 .running = std::chrono::steady_clock::now() - started_};
+  for (const Slot& slot : slots()) {
+    if (slot.owner.load(kRelaxed) == 0) continue;
+    now.bytes_received += slot.received.load(kRelaxed);
+    now.bytes_sent += slot.sent.load(kRelaxed);
+    now.messages += slot.messages.load(kRelaxed);
+  }
+  return now;
+}
+
+std::uint64_t ConnectionTable::open() const noexcept { return shared_->open.load(kRelaxed); }
+
+std::uint64_t ConnectionTable::departures() const noexcept { return shared_->departures.load(kRelaxed); }
+
+}  // namespace headrace::models

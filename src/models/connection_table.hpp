@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+//
+// Every connection of a server, and its counts, in memory that children share: a slot each, with the process that owns
+// it. Admission (the limits) is decided here, for every model alike.
+//
+// Thread-safe without a lock: a slot is claimed by one atomic exchange and then written by its owner alone.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "engines/socket_record.hpp"
+#include "headrace/events.hpp"
+
+namespace headrace::models {
+
+/// What connections may be had at once; ~0 for no limit.
+struct Limits {
+  std::uint32_t total;
+  std::uint32_t per_address;
+  bool exempts_local;  // loopback and Unix peers are not counted by address
+};
+
+class ConnectionTable final : public detail::ConnectionObserver {
+ public:
+  /// Null when the memory cannot be had.
+  static std::unique_ptr<ConnectionTable> make(Limits limits, ServerEvents& events);
+  ConnectionTable(const ConnectionTable&) = delete;
+  ConnectionTable& operator=(const ConnectionTable&) = delete;
+  ~ConnectionTable() override;
+
+  detail::ConnectionInfo* admit(const net::SocketAddress& peer, Transport transport) noexcept override;
+  void message(detail::ConnectionInfo& connection, ByteView bytes) noexcept override;
+  void departed(detail::ConnectionInfo& connection, Errc last) noexcept override;
+
+  /// A peer that was admitted but cannot be served after all: it counts as refused, not as a connection.
+  void turn_away(detail::ConnectionInfo& connection, Refusal why) noexcept;
+  /// A peer that is not let in.
+  void refuse(const Address& peer, Refusal why) noexcept;
+
+  [[nodiscard]] Statistics statistics() const noexcept;
+  [[nodiscard]] std::uint64_t open() const noexcept;
+
+  /// Counts departures, so that an acceptor out of descriptors can tell that one may have come back.
+  [[nodiscard]] std::uint64_t departures() const noexcept;
+
+ private:
+  struct Slot;
+  struct Shared;
+
+  ConnectionTable(Shared* shared, std::size_t size, std::uint32_t slots, Limits limits, ServerEvents& events) noexcept;
+  [[nodiscard]] std::span<Slot> slots() const noexcept;
+  Slot* claim(const detail::CompactAddress& peer) noexcept;
+  void release(detail::ConnectionInfo& connection) noexcept;
+  [[nodiscard]] bool is_within_address_limit(const detail::CompactAddress& peer) const noexcept;
+
+  Shared* shared_;
+  std::size_t size_;
+  std::uint32_t slot_count_;
+  Limits limits_;
+  ServerEvents& events_;
+  std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace headrace::models

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: MIT
+//
+// One thread for many clients: every connection is a task on the engine of its worker, and so are the acceptors, the
+// signals and the statistics. With several workers each has a thread, an engine and a listener of its own (the kernel
+// spreads TCP connections over them); Unix listeners cannot be joined, so workers share one.
+//
+// Worker 0 runs on the thread that called serve(). Limit: a service that computes for long holds up its whole worker.
+#include <cerrno>
+
+#include "headrace/channel.hpp"
+#include "headrace/task_scope.hpp"
+#include "models/server.hpp"
+#include "net/accept_errors.hpp"
+
+namespace headrace::models {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+struct Nothing {};
+
+struct Worker {
+  Server& server;
+  unsigned index;
+  std::unique_ptr<detail::EngineCore> engine{};
+  pthread_t thread{};
+  bool has_thread = false;
+};
+
+/// What the workers tell each other.
+struct Loops {
+  Server& server;
+  Channel<Nothing> drain_begins{1};  // closed when it does: everybody who waits is woken
+  Channel<Nothing> cut_begins{1};
+  Channel<Nothing> ended{1};         // a worker has ended
+  std::vector<Worker> workers{};
+};
+
+struct LoopsAndWorker {
+  Loops& loops;
+  Worker& worker;
+};
+
+// Accepting.
+
+/// Waits out a lack of descriptors or memory: until a connection has left, but asks again every 100 ms.
+Task<> pause_accepting(Worker& worker, const Failure& failure, Deadline::TimePoint& told) {
+  const auto now = std::chrono::steady_clock::now();
+  if (now >= told + 1s) {
+    told = now;
+    worker.server.events.accept_paused(failure);
+  }
+  const std::uint64_t departures = worker.server.table.departures();
+  for (int waited = 0; waited < 10 && worker.server.table.departures() == departures; ++waited)
+    (void)co_await worker.engine->sleep(Deadline::after(10ms));
+}
+
+Task<> accept_at(Worker& worker, TaskScope& connections, Listener listener) {
+  Server& server = worker.server;
+  Deadline::TimePoint told{};
+  int late = 0;  // accepted since the drain began: no more than can have been queued then
+  for (;;) {
+    auto peer = co_await listener.accept();
+    if (peer) {
+      if (!connections.spawn(server.service.run(std::move(*peer)))) co_return;
+      if (server.stop.begun() && ++late > server.backlog) co_return;
+      continue;
+    }
+    const Failure& failure = peer.error();
+    if (failure.code == Errc::draining || failure.code == Errc::canceled) co_return;
+    if (net::after_accept_error(failure.error) == net::AfterAcceptError::pause && !server.stop.begun()) {
+      co_await pause_accepting(worker, failure, told);
+      continue;
+    }
+    if (!server.stop.begun()) server.fail(AddressText{listener.address()}, failure);
+    co_return;
+  }
+}
+
+Result<Listener> take_listener(Worker& worker, Door& door) {
+  const std::size_t own = std::min<std::size_t>(worker.index, door.sockets.size() - 1);
+  const auto transport = door.address.transport();
+  auto socket = worker.engine->adopt(std::move(door.sockets[own]), transport);
+  if (!socket) return std::unexpected(socket.error());
+  (*socket)->flags |= detail::SocketRecord::kServing;
+  return Listener{*socket};
+}
+
+// Stopping.
+
+Task<> watch_stops(Loops& loops, Worker& worker, int descriptor) {
+  Stop& stop = loops.server.stop;
+  while (co_await worker.engine->wait_ready(descriptor, Direction::readable)) {
+    stop.look();
+    if (stop.begun()) loops.drain_begins.close();
+    if (stop.cuts()) loops.cut_begins.close();
+  }
+}
+
+Task<> tell_statistics(Worker& worker) {
+  Server& server = worker.server;
+  while (co_await worker.engine->sleep(server.options.statistics_every))
+    server.events.statistics(server.table.statistics());
+}
+
+/// Cuts what is left of the connections when the drain's time is over or somebody has lost patience.
+Task<> cut_later(Loops& loops, Worker& worker, TaskScope& connections) {
+  const auto called =
+      co_await loops.cut_begins.receive(*worker.engine, Deadline::at(loops.server.stop.drain_ends()));
+  if (called.error().code != Errc::canceled) connections.cancel();
+}
+
+Task<> drain(Loops& loops, Worker& worker, TaskScope& acceptors, TaskScope& connections) {
+  worker.engine->begin_drain(&connections);
+  co_await acceptors.join();
+  TaskScope cutter{*worker.engine};
+  if (!cutter.spawn(cut_later(loops, worker, connections))) connections.cancel();
+  co_await connections.join();
+  cutter.cancel();
+  co_await cutter.join();
+}
+
+/// Worker 0 watches for everybody, so it stays until all have ended.
+Task<> run_watchers(Loops& loops, Worker& worker, TaskScope& watchers) {
+  bool watching = true;
+  for (const int descriptor : loops.server.stop.descriptors())
+    if (descriptor >= 0) watching = watching && watchers.spawn(watch_stops(loops, worker, descriptor));
+  if (!loops.server.options.statistics_every.is_never())
+    watching = watching && watchers.spawn(tell_statistics(worker));
+  if (!watching) loops.server.fail("", {"spawn", 0, Errc::out_of_memory});
+  co_return;
+}
+
+Task<> run_worker(Loops& loops, Worker& worker) {
+  Server& server = loops.server;
+  TaskScope acceptors{*worker.engine};
+  TaskScope connections{*worker.engine};
+  TaskScope watchers{*worker.engine};
+  for (Door& door : server.doors) {
+    auto listener = take_listener(worker, door);
+    if (!listener || !acceptors.spawn(accept_at(worker, connections, std::move(*listener))))
+      server.fail(AddressText{door.address}, listener ? Failure{} : listener.error());
+  }
+  if (worker.index == 0) co_await run_watchers(loops, worker, watchers);
+  if (server.stop.begun()) loops.drain_begins.close();
+  (void)co_await loops.drain_begins.receive(*worker.engine);
+  if (worker.index == 0) server.tell_draining();
+  co_await drain(loops, worker, acceptors, connections);
+  if (worker.index != 0) {
+    (void)co_await loops.ended.send(*worker.engine, Nothing{});
+    co_return;
+  }
+  for (const Worker& other : loops.workers)
+    if (other.has_thread) (void)co_await loops.ended.receive(*worker.engine);
+  watchers.cancel();
+  co_await watchers.join();
+}
+
+// Threads.
+
+void* run_thread(void* argument) noexcept {
+  const std::unique_ptr<LoopsAndWorker> given{static_cast<LoopsAndWorker*>(argument)};
+  given->worker.engine->run(run_worker(given->loops, given->worker));
+  return nullptr;
+}
+
+bool make_engines(Loops& loops) {
+  for (unsigned index = 0; index < loops.server.workers; ++index) {
+    auto engine = detail::make_engine(loops.server.model.engine);
+    if (!engine) {
+      loops.server.fail("", engine.error());
+      return false;
+    }
+    (*engine)->observe(&loops.server.table, loops.server.events.wants_messages());
+    (*engine)->set_idle_timeout(loops.server.options.idle_timeout);
+    loops.workers.emplace_back(loops.server, index, std::move(*engine));
+  }
+  return true;
+}
+
+void start_threads(Loops& loops) {
+  for (Worker& worker : loops.workers) {
+    if (worker.index == 0) continue;
+    auto given = std::make_unique<LoopsAndWorker>(loops, worker);
+    worker.has_thread = true;
+    const int answer = sys::create_thread(&worker.thread, run_thread, given.get());
+    if (answer == 0) {
+      (void)given.release();  // the thread's now
+      continue;
+    }
+    worker.has_thread = false;
+    return loops.server.fail("", Failure::from_errno("pthread_create", -answer));
+  }
+}
+
+}  // namespace
+
+void run_event_loops(Server& server) {
+  Loops loops{server};
+  if (!make_engines(loops)) return;
+  start_threads(loops);
+  if (!server.stop.begun()) server.tell_listening();
+  loops.workers[0].engine->run(run_worker(loops, loops.workers[0]));
+  for (const Worker& worker : loops.workers)
+    if (worker.has_thread) (void)sys::join_thread(worker.thread);  // it has ended its task
+}
+
+}  // namespace headrace::models

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: MIT
+//
+// serve(): checks what it is asked for, opens the doors, makes the table, hands over to the launcher, counts up.
+#include "headrace/serve.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <mutex>
+
+#include <sched.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+
+#include "models/server.hpp"
+
+namespace headrace {
+
+using models::Door;
+using models::Server;
+using models::Stop;
+
+/// Beside the descriptor that poll(2) sees, the timer that interrupts a serving thread which is blocked elsewhere.
+struct Stopper::Target {
+  std::mutex mutex{};
+  const net::RepeatedSignal* repeat = nullptr;
+};
+
+Stopper::Stopper() : target_{std::make_unique<Target>()}, descriptor_{sys::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE)} {}
+
+Stopper::~Stopper() {
+  if (descriptor_ >= 0) (void)sys::close(descriptor_);  // an eventfd has nothing to lose
+}
+
+void Stopper::stop() noexcept {
+  const std::uint64_t one = 1;
+  (void)sys::write(descriptor_, &one, sizeof one);  // EAGAIN: it has been stopped often enough
+  const std::lock_guard lock{target_->mutex};
+  if (target_->repeat != nullptr) target_->repeat->arm();
+}
+
+void Stopper::interrupts(const void* repeat) noexcept {
+  const std::lock_guard lock{target_->mutex};
+  target_->repeat = static_cast<const net::RepeatedSignal*>(repeat);
+}
+
+namespace models {
+
+void Stop::look() noexcept {
+  unsigned calls = 0;
+  unsigned char byte = 0;
+  while (descriptors_[0] >= 0 && sys::read(descriptors_[0], &byte, 1) == 1) ++calls;
+  std::uint64_t count = 0;
+  while (descriptors_[1] >= 0 && sys::read(descriptors_[1], &count, sizeof count) > 0) ++calls;
+  advance(calls);
+}
+
+void Stop::advance(unsigned calls) noexcept {
+  for (; calls != 0; --calls) {
+    if (begun()) return phase_.store(detail::Phase::cut);
+    ends_ = std::chrono::steady_clock::now() + drain_;
+    phase_.store(detail::Phase::draining);
+  }
+}
+
+bool Stop::cuts() const noexcept {
+  const detail::Phase phase = phase_.load();
+  return phase == detail::Phase::cut ||
+         (phase == detail::Phase::draining && std::chrono::steady_clock::now() >= ends_);
+}
+
+namespace {
+
+constexpr std::uint32_t kSparedDescriptors = 64;  // for engines, listeners, logs and whatever else the program opens
+
+enum class ExitStatus : int { done = 0, failed = 1, usage = 2 };
+
+/// The descriptor limit, raised as far as it goes.
+std::uint32_t descriptor_limit() noexcept {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
+  if (limit.rlim_cur < limit.rlim_max) {
+    const rlimit raised{limit.rlim_max, limit.rlim_max};
+    if (::setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
+  }
+  return static_cast<std::uint32_t>(std::min<rlim_t>(limit.rlim_cur, 1'000'000));
+}
+
+Limits limits_for(const ServeOptions& options) noexcept {
+  const std::uint32_t descriptors = descriptor_limit();
+  const std::uint32_t possible = descriptors > 2 * kSparedDescriptors ? descriptors - kSparedDescriptors : descriptors;
+  const Limit total = options.max_connections;
+  const Limit each = options.max_per_address;
+  return {.total = total.is_automatic() || total.is_none() ? possible : total.number(),
+          .per_address = each.is_automatic() ? 256 : each.is_none() ? ~0U : each.number(),
+          .exempts_local = each.is_automatic()};
+}
+
+/// How many workers, or 0 for a number that makes no sense under the model.
+unsigned workers_for(const ServeOptions& options, const ModelInfo& model) noexcept {
+  if (options.workers.is_by_model()) return std::max(1U, model.default_workers);
+  const bool loops = model.launcher == LauncherKind::event_loop;
+  if (options.workers.is_automatic()) {
+    cpu_set_t cores;
+    const bool known = ::sched_getaffinity(0, sizeof cores, &cores) == 0;
+    return !loops ? 0 : known ? static_cast<unsigned>(CPU_COUNT(&cores)) : 1;
+  }
+  const unsigned count = options.workers.count();
+  return model.default_workers == 0 && count != 1 ? 0 : std::min(count, 1024U);
+}
+
+Result<> open_unix_door(const Address& at, unsigned sockets, Backlog backlog, std::vector<Door>& doors) {
+  Door door{at};
+  auto socket = net::listen_at_path(at, backlog, net::Blocking::no, door.path);
+  if (!socket) return std::unexpected(socket.error());
+  door.sockets.push_back(std::move(*socket));
+  while (door.sockets.size() < sockets) {  // workers share it: there is no SO_REUSEPORT for paths
+    const int copy = sys::duplicate(door.sockets[0].descriptor());
+    if (copy < 0) return fail_errno("dup", -copy);
+    door.sockets.emplace_back(copy);
+  }
+  doors.push_back(std::move(door));
+  return {};
+}
+
+Result<> open_tcp_door(const Address& at, net::SocketAddress to, unsigned sockets, Backlog backlog,
+                       std::vector<Door>& doors) {
+  Door door{at};
+  for (unsigned index = 0; index < sockets; ++index) {
+    const auto sharing = index == 0 ? net::Sharing::first : net::Sharing::join;
+    auto socket = net::listen_at(to, backlog, sharing, net::Blocking::no);
+    if (!socket) return std::unexpected(socket.error());
+    const auto bound = net::local_address(socket->descriptor());
+    if (!bound) return std::unexpected(bound.error());
+    to = *bound;  // with the port that the kernel chose, for the next worker
+    door.sockets.push_back(std::move(*socket));
+  }
+  door.address = net::to_address(to, at.transport());
+  doors.push_back(std::move(door));
+  return {};
+}
+
+Result<> open_door(const Address& at, unsigned sockets, Backlog backlog, std::vector<Door>& doors) {
+  if (!at.is_stream()) return fail(Errc::invalid_address, "a datagram address has no connections to serve");
+  if (at.is_unix()) return open_unix_door(at, sockets, backlog, doors);
+  auto resolved = net::resolve(at, true, net::Names::resolve);
+  if (!resolved) return std::unexpected(resolved.error());
+  const std::size_t addresses = resolved->size();
+  for (std::size_t index = 0; index < addresses; ++index) {
+    // "localhost" is two addresses; where the kernel chooses the port, the second gets the first one's.
+    if (index == 1 && at.port() == 0)
+      resolved = net::resolve(at.with_port(doors.back().address.port()), true, net::Names::resolve);
+    if (!resolved || index >= resolved->size()) break;
+    if (auto opened = open_tcp_door(at, (*resolved)[index], sockets, backlog, doors); !opened) return opened;
+  }
+  return {};
+}
+
+bool open_doors(const ServeOptions& options, unsigned sockets, std::vector<Door>& doors) {
+  for (const std::string_view text : options.listen.texts()) {
+    const auto address = Address::parse(text);
+    const auto opened = address ? open_door(*address, sockets, options.backlog, doors)
+                                : Result<>{std::unexpected(address.error())};
+    if (opened) continue;
+    options.events->failed(address ? AddressText{*address}.view() : text, opened.error());
+    return false;
+  }
+  return true;
+}
+
+ExitStatus refuse(const ServeOptions& options, const char* why, Errc code = Errc::not_supported) {
+  options.events->failed("", {why, 0, code});
+  return ExitStatus::usage;
+}
+
+void launch(Server& server) {
+  switch (server.model.launcher) {
+    case LauncherKind::iterative: return run_iterative(server);
+    case LauncherKind::thread_per_connection: return run_thread_per_connection(server);
+    case LauncherKind::event_loop: return run_event_loops(server);
+    case LauncherKind::process_per_connection:
+    case LauncherKind::prefork:
+    case LauncherKind::thread_pool: break;
+  }
+}
+
+ExitStatus fail_start(const ServeOptions& options, const Failure& failure) {
+  options.events->failed("", failure);
+  return ExitStatus::failed;
+}
+
+ExitStatus serve_at(const Service& service, const ServeOptions& options, const ModelInfo& model, unsigned workers,
+                    std::vector<Door>& doors) {
+  const auto table = ConnectionTable::make(limits_for(options), *options.events);
+  if (table == nullptr) return fail_start(options, {"mmap", ENOMEM, Errc::out_of_memory});
+  auto repeat = net::RepeatedSignal::make();
+  if (!repeat) return fail_start(options, repeat.error());
+  const bool blocks = model.engine == EngineKind::blocking;
+  std::optional<net::StopSignals> signals;
+  if (options.handle_signals) {
+    auto caught = net::StopSignals::catch_them(blocks ? &*repeat : nullptr);
+    if (!caught) return fail_start(options, caught.error());
+    signals.emplace(std::move(*caught));
+  }
+  const int stopper = options.stopper == nullptr ? -1 : options.stopper->descriptor();
+  Stop stop{signals ? signals->descriptor() : -1, stopper, options.drain};
+  Server server{.service = service,
+                .options = options,
+                .model = model,
+                .events = *options.events,
+                .workers = workers,
+                .backlog = net::effective_backlog(options.backlog.connections),
+                .doors = doors,
+                .table = *table,
+                .stop = stop,
+                .repeat = &*repeat};
+  if (options.stopper != nullptr && blocks) options.stopper->interrupts(&*repeat);
+  launch(server);
+  if (options.stopper != nullptr && blocks) options.stopper->interrupts(nullptr);
+  options.events->stopped(table->statistics());
+  return server.failed ? ExitStatus::failed : ExitStatus::done;
+}
+
+ExitStatus check_and_serve(const Service& service, const ServeOptions& options) {
+  const ModelInfo& model = info(options.model);
+  if (!model.built) return refuse(options, "this model is not in this version of headrace yet");
+  const unsigned workers = workers_for(options, model);
+  if (workers == 0) return refuse(options, "this model has no workers to choose");
+  if (options.backlog.connections < 1) return refuse(options, "the backlog must be at least 1");
+  for (const std::string_view text : options.listen.texts())
+    if (const auto address = Address::parse(text); !address) {
+      options.events->failed(text, address.error());
+      return ExitStatus::usage;
+    }
+  std::vector<Door> doors;
+  const bool loops = model.launcher == LauncherKind::event_loop;
+  if (!open_doors(options, loops ? workers : 1, doors)) return ExitStatus::failed;
+  return serve_at(service, options, model, workers, doors);
+}
+
+}  // namespace
+}  // namespace models
+
+int serve(const Service& service, const ServeOptions& options) {
+  return static_cast<int>(models::check_and_serve(service, options));
+}
+
+}  // namespace headrace

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+//
+// What serve() has made ready and every launcher works with: where to accept, whom to let in, when to stop.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "engines/engine_core.hpp"
+#include "headrace/serve.hpp"
+#include "models/connection_table.hpp"
+#include "net/signals.hpp"
+#include "net/unix_path.hpp"
+
+namespace headrace::models {
+
+/// An address the server listens at; a socket for each worker that has one of its own.
+struct Door {
+  Address address;  // as bound, with the port the kernel chose
+  net::UnixPath path{};
+  std::vector<net::Socket> sockets{};
+};
+
+/// When the server stops. Told from signals and the Stopper by whichever thread reads them; read by all.
+class Stop {
+ public:
+  Stop(int signals, int stopper, std::chrono::nanoseconds drain) noexcept
+      : descriptors_{signals, stopper}, drain_{drain} {}
+
+  /// For poll(2); -1 for one that is not there.
+  [[nodiscard]] const std::array<int, 2>& descriptors() const noexcept { return descriptors_; }
+  /// Reads what has come and goes on accordingly: the first call to stop begins the drain, the second ends it.
+  void look() noexcept;
+  /// The server cannot go on.
+  void begin() noexcept { advance(1); }
+
+  [[nodiscard]] bool begun() const noexcept { return phase_.load() != detail::Phase::running; }
+  /// A second call has come, or the drain's time is over.
+  [[nodiscard]] bool cuts() const noexcept;
+  [[nodiscard]] std::chrono::steady_clock::time_point drain_ends() const noexcept { return ends_; }
+
+ private:
+  void advance(unsigned calls) noexcept;
+
+  std::array<int, 2> descriptors_;
+  std::chrono::nanoseconds drain_;
+  std::chrono::steady_clock::time_point ends_{};  // written before phase_ says so
+  std::atomic<detail::Phase> phase_ = detail::Phase::running;
+};
+
+struct Server {
+  const Service& service;
+  const ServeOptions& options;
+  const ModelInfo& model;
+  ServerEvents& events;
+  unsigned workers;
+  int backlog;  // the effective one
+  std::vector<Door>& doors;
+  ConnectionTable& table;
+  Stop& stop;
+  const net::RepeatedSignal* repeat;  // for the thread that called serve(), under blocking models
+  std::atomic<bool> failed = false;   // it stopped because it could not go on
+  bool drain_told = false;
+
+  void tell_draining() noexcept {
+    if (!std::exchange(drain_told, true)) events.draining(table.open());
+  }
+  void fail(std::string_view address, const Failure& failure) noexcept {
+    events.failed(address, failure);
+    failed = true;
+    stop.begin();
+  }
+
+  void tell_listening() const noexcept {
+    for (const Door& door : doors) events.listening(door.address, model, workers, backlog);
+  }
+};
+
+/// Each runs until the server has stopped and every connection is gone.
+void run_iterative(Server& server);
+void run_thread_per_connection(Server& server);
+void run_event_loops(Server& server);
+
+}  // namespace headrace::models

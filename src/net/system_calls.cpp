@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT
+//
+// The real kernel behind system_calls.hpp.
+#include "net/system_calls.hpp"
+
+#include <cerrno>
+
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace headrace::sys {
+
+namespace {
+
+template <class Value>
+Value checked(Value result) noexcept {
+  return result < 0 ? static_cast<Value>(-errno) : result;
+}
+
+}  // namespace
+
+int socket(int domain, int type, int protocol) noexcept { return checked(::socket(domain, type, protocol)); }
+
+int bind(int descriptor, const sockaddr* address, socklen_t length) noexcept {
+  return checked(::bind(descriptor, address, length));
+}
+
+int listen(int descriptor, int backlog) noexcept { return checked(::listen(descriptor, backlog)); }
+
+int connect(int descriptor, const sockaddr* address, socklen_t length) noexcept {
+  return checked(::connect(descriptor, address, length));
+}
+
+int accept4(int descriptor, sockaddr* address, socklen_t* length, int flags) noexcept {
+  return checked(::accept4(descriptor, address, length, flags));
+}
+
+int getsockname(int descriptor, sockaddr* address, socklen_t* length) noexcept {
+  return checked(::getsockname(descriptor, address, length));
+}
+
+int getpeername(int descriptor, sockaddr* address, socklen_t* length) noexcept {
+  return checked(::getpeername(descriptor, address, length));
+}
+
+int getsockopt(int descriptor, int level, int name, void* value, socklen_t* length) noexcept {
+  return checked(::getsockopt(descriptor, level, name, value, length));
+}
+
+int setsockopt(int descriptor, int level, int name, const void* value, socklen_t length) noexcept {
+  return checked(::setsockopt(descriptor, level, name, value, length));
+}
+
+int shutdown(int descriptor, int how) noexcept { return checked(::shutdown(descriptor, how)); }
+
+ssize_t recv(int descriptor, void* bytes, std::size_t size, int flags) noexcept {
+  return checked(::recv(descriptor, bytes, size, flags));
+}
+
+ssize_t send(int descriptor, const void* bytes, std::size_t size, int flags) noexcept {
+  return checked(::send(descriptor, bytes, size, flags));
+}
+
+int close(int descriptor) noexcept { return checked(::close(descriptor)); }
+
+int duplicate(int descriptor) noexcept { return checked(::fcntl(descriptor, F_DUPFD_CLOEXEC, 0)); }
+
+int set_nonblocking(int descriptor) noexcept {
+  const int flags = ::fcntl(descriptor, F_GETFL);
+  if (flags < 0) return -errno;
+  return checked(::fcntl(descriptor, F_SETFL, flags | O_NONBLOCK));
+}
+
+int make_pipe(int descriptors[2], int flags) noexcept { return checked(::pipe2(descriptors, flags)); }
+
+int eventfd(unsigned initial, int flags) noexcept { return checked(::eventfd(initial, flags)); }
+
+ssize_t read(int descriptor, void* bytes, std::size_t size) noexcept {
+  return checked(::read(descriptor, bytes, size));
+}
+
+ssize_t write(int descriptor, const void* bytes, std::size_t size) noexcept {
+  return checked(::write(descriptor, bytes, size));
+}
+
+int unlink(const char* path) noexcept { return checked(::unlink(path)); }
+
+int chmod(const char* path, mode_t mode) noexcept { return checked(::chmod(path, mode)); }
+
+int fchmod(int descriptor, mode_t mode) noexcept { return checked(::fchmod(descriptor, mode)); }
+
+int lstat(const char* path, struct ::stat* status) noexcept { return checked(::lstat(path, status)); }
+
+int fstat(int descriptor, struct ::stat* status) noexcept { return checked(::fstat(descriptor, status)); }
+
+int open_lock_file(const char* path) noexcept {
+  return checked(::open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+}
+
+int lock_file(int descriptor) noexcept { return checked(::flock(descriptor, LOCK_EX | LOCK_NB)); }
+
+int select(int count, fd_set* readable, fd_set* writable, timeval* limit) noexcept {
+  return checked(::select(count, readable, writable, nullptr, limit));
+}
+
+int poll(pollfd* entries, nfds_t count, int timeout_ms) noexcept { return checked(::poll(entries, count, timeout_ms)); }
+
+int epoll_create1(int flags) noexcept { return checked(::epoll_create1(flags)); }
+
+int epoll_ctl(int interest_list, int action, int descriptor, epoll_event* event) noexcept {
+  return checked(::epoll_ctl(interest_list, action, descriptor, event));
+}
+
+int epoll_wait(int interest_list, epoll_event* events, int capacity, int timeout_ms) noexcept {
+  return checked(::epoll_wait(interest_list, events, capacity, timeout_ms));
+}
+
+int futex_wait(const void* word, std::uint32_t expected, const timespec* timeout) noexcept {
+  return static_cast<int>(
+      checked(::syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, timeout, nullptr, 0)));
+}
+
+int futex_wake(const void* word, int waiters) noexcept {
+  return static_cast<int>(checked(::syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, waiters, nullptr, nullptr, 0)));
+}
+
+pid_t getpid() noexcept { return ::getpid(); }
+
+std::int64_t monotonic_ns() noexcept {
+  timespec now{};
+  (void)::clock_gettime(CLOCK_MONOTONIC, &now);  // cannot fail for this clock
+  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+int create_thread(pthread_t* thread, void* (*body)(void*), void* argument) noexcept {
+  return -::pthread_create(thread, nullptr, body, argument);
+}
+
+int signal_thread(pthread_t thread, int signal) noexcept { return -::pthread_kill(thread, signal); }
+
+int join_thread(pthread_t thread) noexcept { return -::pthread_join(thread, nullptr); }
+
+void* map_memory(std::size_t size, bool shared) noexcept {
+  const int flags = MAP_ANONYMOUS | MAP_NORESERVE | (shared ? MAP_SHARED : MAP_PRIVATE);
+  void* const memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, flags, -1, 0);
+  return memory == MAP_FAILED ? nullptr : memory;
+}
+
+void unmap_memory(void* at, std::size_t size) noexcept { (void)::munmap(at, size); }  // only fails for a bad range
+
+}  // namespace headrace::sys
