@@ -4,6 +4,7 @@
 // that blocks has no second thing to wait for.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <limits>
@@ -24,7 +25,7 @@ class Deadline {
 
   /// `duration` from the start of the operation; a negative one has already passed.
   [[nodiscard]] static constexpr Deadline after(Duration duration) noexcept {
-    return Deadline{duration.count() < 0 ? 0 : duration.count()};
+    return Deadline{duration.count() < 0 ? 1 : std::min(duration.count(), kLongest) + 1};
   }
 
   /// At `time` of std::chrono::steady_clock.
@@ -39,17 +40,18 @@ class Deadline {
   [[nodiscard]] constexpr TimePoint resolve(TimePoint now) const noexcept {
     if (is_never()) return TimePoint::max();
     if (is_absolute()) return TimePoint{Duration{~raw_}};
-    const Duration room = TimePoint::max() - now;
-    return Duration{raw_} < room ? now + Duration{raw_} : TimePoint::max();
+    const Duration wanted{raw_ - 1};
+    return wanted < TimePoint::max() - now ? now + wanted : TimePoint::max();
   }
 
   constexpr bool operator==(const Deadline&) const noexcept = default;
 
  private:
-  static constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
+  static constexpr std::int64_t kNever = 0;
+  static constexpr std::int64_t kLongest = std::numeric_limits<std::int64_t>::max() - 1;
   explicit constexpr Deadline(std::int64_t raw) noexcept : raw_{raw} {}
 
-  std::int64_t raw_;  // not negative: nanoseconds from the start; negative: ~ of the time on the steady clock
+  std::int64_t raw_;  // above 0: one more than the nanoseconds from the start; below: ~ of the time on the clock
 };
 static_assert(sizeof(Deadline) == 8);
 

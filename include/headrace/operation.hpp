@@ -11,6 +11,7 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include "headrace/buffer.hpp"
 #include "headrace/deadline.hpp"
@@ -48,8 +49,9 @@ struct Operation {
     Failure failure;     // any: why it failed
   };
 
+  // What is not set here is set by whoever waits, or by the attempt.
   Operation(const OperationType& what, SocketRecord* on, Deadline until) noexcept
-      : type{&what}, socket{on}, deadline{until}, target{nullptr} {}
+      : type{&what}, socket{on}, deadline{until} {}
   Operation(const Operation&) = delete;
   Operation& operator=(const Operation&) = delete;
 };
@@ -59,7 +61,7 @@ static_assert(sizeof(Operation) == 64);
 struct TimerNode {
   TimerNode* later = nullptr;  // neighbours in a slot; null: not in the wheel
   TimerNode* earlier = nullptr;
-  std::int64_t due = 0;  // in nanoseconds on the steady clock
+  std::int64_t due = std::numeric_limits<std::int64_t>::max();  // ns on the steady clock; highest: not in the wheel
 };
 
 /// An operation that no system call completes but somebody's wake: sleep, join, Channel.

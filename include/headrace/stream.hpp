@@ -45,8 +45,12 @@ class Stream {
   /// `timed_out` at `deadline` or after the server's idle timeout, `reset` (RST), `canceled`, `draining` (the server
   /// is stopping and nothing is queued), `out_of_memory`. After `timed_out` the stream is still good.
   /// See recv(2), RFC 9293 section 3.6.
-  Awaitable<Result<Buffer>> receive(Deadline deadline = Deadline::never()) noexcept {
+  Awaitable<Result<Buffer>> receive(Deadline deadline) noexcept {
     return {detail::receive_operation, socket_, deadline};
+  }
+  /// The same without a deadline of its own.
+  Awaitable<Result<Buffer>> receive() noexcept {
+    return {detail::receive_operation, socket_, Deadline::never()};
   }
 
   /// Sends all of `bytes`, which must stay valid until this completes. All or a failure, never a silent part.
@@ -54,8 +58,16 @@ class Stream {
   /// Waits while the kernel's send buffer is full: a slow peer slows the caller, nothing is queued here.
   /// Failures: as for `receive` (but `end_of_stream` and `draining`), and `broken_pipe` when the peer has closed. A
   /// failed send may have sent a part: afterwards the stream can only be closed. Never raises SIGPIPE. See send(2).
-  Awaitable<Result<>> send(ByteView bytes, Deadline deadline = Deadline::never()) noexcept {
+  Awaitable<Result<>> send(ByteView bytes, Deadline deadline) noexcept {
     return {detail::send_operation, socket_, deadline, bytes};
+  }
+  /// The same without a deadline of its own.
+  Awaitable<Result<>> send(ByteView bytes) noexcept {
+    return {detail::send_operation, socket_, Deadline::never(), bytes};
+  }
+  /// The same for bytes just received: no view of them has to live in the caller's frame.
+  Awaitable<Result<>> send(const Buffer& bytes) noexcept {
+    return {detail::send_operation, socket_, Deadline::never(), bytes};
   }
 
   /// Sends FIN behind everything sent so far; receiving goes on. Fails with `broken_pipe` when the connection is

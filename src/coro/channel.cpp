@@ -158,10 +158,12 @@ bool abandon(WaitNode& node) noexcept { return core_of(node).abandon(node); }
 
 }  // namespace
 
-const OperationType channel_send_operation{"send on a channel", WaitFor::wake, false, false,
-                                           attempt<&ChannelCore::send>, nullptr, nullptr, abandon};
-const OperationType channel_receive_operation{"receive on a channel", WaitFor::wake, false, false,
-                                              attempt<&ChannelCore::receive>, nullptr, nullptr, abandon};
+const OperationType channel_send_operation{"send on a channel", WaitFor::wake, false, false, false,
+                                           attempt<&ChannelCore::send>, start_with<attempt<&ChannelCore::send>>,
+                                           nullptr, nullptr, abandon};
+const OperationType channel_receive_operation{"receive on a channel", WaitFor::wake, false, false, false,
+                                              attempt<&ChannelCore::receive>, start_with<attempt<&ChannelCore::receive>>,
+                                              nullptr, nullptr, abandon};
 
 ChannelHandle::ChannelHandle(const ValueType& type, std::size_t capacity) : core_{new ChannelCore{type, capacity}} {}
 

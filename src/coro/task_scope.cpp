@@ -35,12 +35,12 @@ Verdict attempt_sleep(Operation& operation, SocketRecord&) noexcept {
 bool abandon_sleep(WaitNode&) noexcept { return true; }
 
 const OperationType join_operation{
-    "join", WaitFor::wake, false, false, ScopeAccess::attempt_join, nullptr, nullptr, nullptr};
+    "join", WaitFor::wake, false, false, false, ScopeAccess::attempt_join, start_with<ScopeAccess::attempt_join>, nullptr, nullptr, nullptr};
 
 }  // namespace
 
 const OperationType sleep_operation{
-    "sleep", WaitFor::wake, false, true, attempt_sleep, nullptr, nullptr, abandon_sleep};
+    "sleep", WaitFor::wake, false, false, true, attempt_sleep, start_with<attempt_sleep>, nullptr, nullptr, abandon_sleep};
 
 void finish_root(TaskState& state, std::coroutine_handle<> frame) noexcept {
   TaskScope& scope = *state.scope;

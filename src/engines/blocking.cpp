@@ -129,7 +129,7 @@ bool BlockingEngine::start(Operation& operation) noexcept {
   operation.task = current_;
   if (operation.type->wait == WaitFor::wake) return start_wait(static_cast<WaitNode&>(operation));
   SocketRecord& socket = *operation.socket;
-  Limit limit{operation, socket, idle_};
+  Limit limit{operation, socket, operation.type->may_idle_out ? idle_ : kNone};
   const bool ends_in_drain = operation.type->ends_in_drain;
   for (;;) {
     if (gives_up(operation)) {
@@ -357,6 +357,7 @@ void BlockingEngine::close(SocketRecord& socket) noexcept {
   if (lingers) linger_in_line(socket);
   end_record(socket);
   records_.give(socket);
+  buffers.trim();
 }
 
 // Our side is shut; what still comes is thrown away until the peer's FIN or the final cut, so that nothing is unread

@@ -25,6 +25,7 @@ class BlockingEngine final : public EngineCore {
 
   [[nodiscard]] EngineKind kind() const noexcept override { return EngineKind::blocking; }
   bool start(Operation& operation) noexcept override;
+  bool not_yet(Operation&, Verdict) noexcept override { return true; }  // it never attempts
   Result<SocketRecord*> adopt(net::Socket socket, Transport transport) noexcept override;
   Result<SocketRecord*> borrow(int descriptor) noexcept override;
   void close(SocketRecord& socket) noexcept override;

@@ -4,6 +4,8 @@
 // only the pages that were written to are in memory.
 #include "engines/buffer_pool.hpp"
 
+#include <utility>
+
 #include "net/system_calls.hpp"
 
 namespace headrace::detail {
@@ -12,21 +14,28 @@ namespace {
 constexpr std::size_t kBlockSize = BufferPool::kHeadroom + BufferPool::kCapacity;
 }
 
-BufferPool::~BufferPool() {
-  while (free_ != nullptr) {
-    BufferBlock* const block = free_;
-    free_ = block->next;
-    unmap(block);
-  }
-}
+BufferPool::~BufferPool() { unmap_all(free_); }
 
 BufferBlock* BufferPool::map_another() noexcept {
   auto* const block = static_cast<BufferBlock*>(sys::map_memory(kBlockSize, false));
-  if (block != nullptr) block->pool = this;
+  if (block == nullptr) return nullptr;
+  block->pool = this;
+  ++mapped_;
   return block;
 }
 
-void BufferPool::unmap(BufferBlock* block) noexcept { sys::unmap_memory(block, kBlockSize); }
+void BufferPool::unmap_surplus() noexcept {
+  BufferBlock* last = free_;
+  for (std::size_t kept = 1; last != nullptr && kept < kKept; ++kept) last = last->next;
+  if (last != nullptr) unmap_all(std::exchange(last->next, nullptr));
+}
+
+void BufferPool::unmap_all(BufferBlock* first) noexcept {
+  while (first != nullptr) {
+    sys::unmap_memory(std::exchange(first, first->next), kBlockSize);
+    --mapped_;
+  }
+}
 
 void give_back(BufferBlock* block) noexcept { block->pool->give(block); }
 

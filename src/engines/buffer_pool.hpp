@@ -35,15 +35,17 @@ class BufferPool {
     BufferBlock* const block = free_;
     if (block == nullptr) [[unlikely]] return map_another();
     free_ = block->next;
-    --kept_;
     return block;
   }
 
   void give(BufferBlock* block) noexcept {
-    if (kept_ == kKept) [[unlikely]] return unmap(block);
     block->next = free_;
     free_ = block;
-    ++kept_;
+  }
+
+  /// Returns free blocks beyond kKept to the kernel. To be called now and then: once a turn.
+  void trim() noexcept {
+    if (mapped_ > kKept) [[unlikely]] unmap_surplus();
   }
 
   static std::byte* bytes_in(BufferBlock* block) noexcept {
@@ -51,11 +53,12 @@ class BufferPool {
   }
 
  private:
-  BufferBlock* map_another() noexcept;
-  static void unmap(BufferBlock* block) noexcept;
+  [[gnu::noinline, gnu::cold]] BufferBlock* map_another() noexcept;
+  void unmap_surplus() noexcept;
+  void unmap_all(BufferBlock* first) noexcept;
 
   BufferBlock* free_ = nullptr;
-  std::size_t kept_ = 0;
+  std::size_t mapped_ = 0;  // free and lent
 };
 
 }  // namespace headrace::detail

@@ -69,7 +69,7 @@ Address expand(const CompactAddress& compact) noexcept {
 EngineCore::EngineCore() {
   self_.engine = this;
   self_.info = &own_info_;
-  self_.ready = SocketRecord::kAlways;
+  self_.ready[static_cast<std::size_t>(WaitFor::wake)] = true;
 }
 
 EngineCore::~EngineCore() = default;

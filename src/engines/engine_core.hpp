@@ -58,6 +58,8 @@ class EngineCore : public Engine {
 
   /// Whether `operation` finished at once; else its waiter is resumed from run().
   virtual bool start(Operation& operation) noexcept = 0;
+  /// A first attempt came to `verdict`; the same answer as start(). Only for engines that attempt.
+  virtual bool not_yet(Operation& operation, Verdict verdict) noexcept = 0;
   /// Takes the socket in: registers it, sets it blocking or not. On failure the socket is closed.
   virtual Result<SocketRecord*> adopt(net::Socket socket, Transport transport) noexcept = 0;
   /// The same for a descriptor that stays somebody else's.
@@ -116,6 +118,14 @@ class EngineCore : public Engine {
 
 /// Throws away what comes until the peer's FIN, a failure or a cancel, then closes.
 Task<> linger(SocketRecord& socket);
+
+/// OperationType::start for an operation that is attempted with `kAttempt`.
+template <Verdict (*kAttempt)(Operation&, SocketRecord&) noexcept>
+[[gnu::flatten]] bool start_with(Operation& operation, SocketRecord& socket) noexcept {
+  const Verdict verdict = kAttempt(operation, socket);
+  if (verdict == Verdict::finished) [[likely]] return true;
+  return socket.engine->not_yet(operation, verdict);
+}
 
 Result<std::unique_ptr<EngineCore>> make_blocking_engine();
 Result<std::unique_ptr<EngineCore>> make_epoll_edge_engine();

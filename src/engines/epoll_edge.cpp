@@ -3,10 +3,10 @@
 // epoll(7), edge-triggered, 2002: the kernel keeps the list of descriptors; each change from "nothing" to "something" is
 // told once. epoll_ctl(2) enters a socket when it comes, and once more if a send ever has to wait; nothing a message.
 //
-// A cause of lost data, and the reason for `trust_short`: told once means that a socket must be read until it is empty,
+// A cause of lost data, and the reason for `trusted_below`: told once means that a socket must be read until it is empty,
 // and a read that came short usually says so, which saves the call that would fail with EAGAIN. But a read also stops
 // short at an urgent mark, at data that carries descriptors over a Unix socket, and before a FIN that came on the same
-// edge. So it is believed only on TCP, and only while the last event told of nothing but data.
+// edge. So it is believed only on TCP, and only until an event tells of anything but data.
 // Not here: trying and retrying (readiness_engine.cpp).
 #include <array>
 
@@ -31,7 +31,8 @@ class EpollEdgeEngine final : public ReadinessEngine {
   // Registering.
 
   Result<> watch(SocketRecord& socket) noexcept override {
-    socket.armed = SocketRecord::kReadable;
+    socket.armed = {true, false, false};
+    if (socket.transport == Transport::tcp) socket.trusted_below = BufferPool::kCapacity;
     return tell_kernel(EPOLL_CTL_ADD, socket, kReading);
   }
 
@@ -42,9 +43,9 @@ class EpollEdgeEngine final : public ReadinessEngine {
   }
 
   // Only a send that has to wait gets here, once a socket: changing an entry tells at once what is ready already.
-  Result<> arm(SocketRecord& socket, SocketRecord::Ready) noexcept override {
+  Result<> arm(SocketRecord& socket, WaitFor) noexcept override {
     const auto told = tell_kernel(EPOLL_CTL_MOD, socket, kReading | EPOLLOUT);
-    if (told) socket.armed = SocketRecord::kReadable | SocketRecord::kWritable;
+    if (told) socket.armed[1] = true;
     return told;
   }
 
@@ -69,18 +70,13 @@ class EpollEdgeEngine final : public ReadinessEngine {
     for (std::size_t index = 0; index < count_; ++index) {
       auto& socket = *static_cast<SocketRecord*>(events_[index].data.ptr);
       const std::uint32_t told = events_[index].events;
-      if (told == EPOLLIN) [[likely]] {
-        if (socket.transport == Transport::tcp) socket.trust_short = SocketRecord::kReadable;
-        on_ready(socket, SocketRecord::kReadable);
-      } else if ((socket.flags & SocketRecord::kClosed) == 0) {
-        on_unusual(socket, told);
-      }
+      if (told == EPOLLIN) [[likely]] on_readable(socket);
+      else on_unusual(socket, told);
     }
   }
 
   [[gnu::cold]] void on_unusual(SocketRecord& socket, std::uint32_t told) noexcept {
-    const bool more_behind = (told & kMoreBehind) != 0 || socket.transport != Transport::tcp;
-    socket.trust_short = more_behind ? 0 : SocketRecord::kReadable;
+    if ((told & kMoreBehind) != 0) socket.trusted_below = 0;
     unsigned ready = 0;
     if ((told & (EPOLLIN | kMoreBehind)) != 0) ready |= SocketRecord::kReadable;
     if ((told & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) ready |= SocketRecord::kWritable;

@@ -35,10 +35,16 @@ struct OperationType {
   WaitFor wait;
   /// Once the server drains this no longer waits: it fails with `draining`.
   bool ends_in_drain;
+  /// Without a deadline of its own it has the engine's idle timeout.
+  bool may_idle_out;
   /// Reaching the deadline is what was asked for.
   bool done_at_deadline;
   /// Makes the system call on a non-blocking socket and takes its answer.
   Verdict (*attempt)(Operation& operation, SocketRecord& socket) noexcept;
+  /// The same for an operation that is only just asked for and may succeed at once: whether it did. If not, the engine
+  /// goes on (EngineCore::not_yet). A call from here is the last thing on the path of a usual message, so nothing has
+  /// to be kept across it.
+  bool (*start)(Operation& operation, SocketRecord& socket) noexcept;
   /// Takes what the kernel answered to the description, which somebody else (io_uring, or a thread that blocks)
   /// carried out: a count, a descriptor or a negative errno. A receive's bytes stand in `operation.lease.block`.
   /// Null for `wake`.

@@ -13,8 +13,6 @@ namespace headrace::detail {
 
 namespace {
 
-constexpr std::uint8_t bit(unsigned direction) noexcept { return static_cast<std::uint8_t>(1U << direction); }
-
 constexpr std::uint8_t queued_flag(unsigned direction) noexcept {
   return direction == 0 ? SocketRecord::kQueuedRead : SocketRecord::kQueuedWrite;
 }
@@ -36,7 +34,7 @@ Verdict empty_eventfd(Operation&, SocketRecord& socket) noexcept {
 }
 
 const OperationType wake_up_operation{
-    "eventfd", WaitFor::readable, false, false, empty_eventfd, nullptr, nullptr, nullptr};
+    "eventfd", WaitFor::readable, false, false, false, empty_eventfd, nullptr, nullptr, nullptr, nullptr};
 
 }  // namespace
 
@@ -62,17 +60,23 @@ Result<> ReadinessEngine::prepare() noexcept {
 // A usual message: start() a send, which finishes at once; start() a receive, which parks; on_ready() and resume().
 
 bool ReadinessEngine::start(Operation& operation) noexcept {
-  operation.task = current_;
-  if (--budget_ < 0) [[unlikely]] return start_used_up(operation);
   SocketRecord& socket = *operation.socket;
-  if ((socket.ready & bit(direction_of(operation))) == 0) return park(operation);
-  const Verdict verdict = operation.type->attempt(operation, socket);
-  if (verdict != Verdict::finished) [[unlikely]] return start_again(operation, verdict);
   socket.active_at = now_;
-  return true;
+  if (--budget_ < 0) [[unlikely]] return start_used_up(operation);
+  const unsigned direction = direction_of(operation);
+  if (socket.ready[direction]) return operation.type->start(operation, socket);
+  // While the server drains nothing is armed.
+  const bool usual =
+      socket.armed[direction] && operation.deadline.is_never() && socket.timer.due <= idle_due_;
+  if (!usual) [[unlikely]] return park(operation);
+  assert(socket.waiting[direction] == nullptr && "one receive and one send at a time");
+  socket.waiting[direction] = &operation;
+  operation.task = current_;
+  current_->waiting = &operation;
+  return false;
 }
 
-bool ReadinessEngine::start_again(Operation& operation, Verdict verdict) noexcept {
+bool ReadinessEngine::not_yet(Operation& operation, Verdict verdict) noexcept {
   while (verdict == Verdict::progressed) {
     if (--budget_ < 0) return start_used_up(operation);
     verdict = operation.type->attempt(operation, *operation.socket);
@@ -82,6 +86,7 @@ bool ReadinessEngine::start_again(Operation& operation, Verdict verdict) noexcep
 
 // The others' turn comes first. A cancelled task has no budget either, so that only this place need ask.
 bool ReadinessEngine::start_used_up(Operation& operation) noexcept {
+  operation.task = current_;
   const bool by_wake = operation.type->wait == WaitFor::wake;
   const bool cancelable = !by_wake || operation.type->abandon != nullptr;
   if (cancelable && current_->canceled.load(std::memory_order_relaxed)) {
@@ -106,6 +111,7 @@ bool ReadinessEngine::start_used_up(Operation& operation) noexcept {
 }
 
 bool ReadinessEngine::park(Operation& operation) noexcept {
+  operation.task = current_;
   if (operation.type->wait == WaitFor::wake) [[unlikely]] {
     current_->waiting = &operation;
     set_timer(static_cast<WaitNode&>(operation));
@@ -117,7 +123,7 @@ bool ReadinessEngine::park(Operation& operation) noexcept {
     if (verdict == Verdict::finished) return true;
     if (verdict == Verdict::would_wait)
       return finish_now(operation, {operation.type->call, 0, Errc::draining});
-    return start_again(operation, verdict);
+    return not_yet(operation, verdict);
   }
   const auto waits = wait_on_socket(operation);
   return waits.has_value() ? false : finish_now(operation, waits.error());
@@ -136,8 +142,9 @@ bool ReadinessEngine::ends_in_drain(const Operation& operation) noexcept {
 Result<> ReadinessEngine::wait_on_socket(Operation& operation) noexcept {
   SocketRecord& socket = *operation.socket;
   const unsigned direction = direction_of(operation);
-  if ((socket.armed & bit(direction)) == 0) [[unlikely]]
-    if (auto armed = arm(socket, static_cast<SocketRecord::Ready>(bit(direction))); !armed) return armed;
+  if (!socket.armed[direction]) [[unlikely]]
+    if (auto armed = arm(socket, operation.type->wait); !armed) return armed;
+  if (phase_ != Phase::running) socket.armed = {};  // so that each wait comes to park()
   assert(socket.waiting[direction] == nullptr && "one receive and one send at a time");
   socket.waiting[direction] = &operation;
   current_->waiting = &operation;
@@ -148,27 +155,38 @@ Result<> ReadinessEngine::wait_on_socket(Operation& operation) noexcept {
 void ReadinessEngine::retry(SocketRecord& socket, unsigned direction) noexcept {
   if ((socket.flags & queued_flag(direction)) != 0) return;  // will be looked at in its turn
   Operation& operation = *socket.waiting[direction];
-  for (int tries = 0; tries < kTurnBudget; ++tries) {
-    const Verdict verdict = operation.type->attempt(operation, socket);
-    if (verdict == Verdict::would_wait) return;
-    if (verdict == Verdict::progressed) continue;
+  retry_after(socket, direction, operation.type->attempt(operation, socket));
+}
+
+void ReadinessEngine::retry_after(SocketRecord& socket, unsigned direction, Verdict verdict) noexcept {
+  Operation& operation = *socket.waiting[direction];
+  for (int tries = 1; verdict == Verdict::progressed && tries < kTurnBudget; ++tries) {
     socket.active_at = now_;
-    socket.waiting[direction] = nullptr;
-    return resume(operation);
+    verdict = operation.type->attempt(operation, socket);
   }
-  enqueue(operation);
+  if (verdict == Verdict::would_wait) return;
+  if (verdict == Verdict::progressed) return enqueue(operation);
+  socket.waiting[direction] = nullptr;
+  resume(operation);
+}
+
+// Rarer ways to go on.
+
+void ReadinessEngine::on_ready(SocketRecord& socket, unsigned ready) noexcept {
+  for (unsigned direction = 0; direction < socket.waiting.size(); ++direction) {
+    if ((ready & (1U << direction)) == 0) continue;
+    socket.ready[direction] = true;
+    if (socket.waiting[direction] != nullptr) retry(socket, direction);
+  }
 }
 
 // The frame that holds `operation` may be gone when this returns.
 void ReadinessEngine::resume(Operation& operation) noexcept {
   TaskState& task = *operation.task;
-  task.waiting = nullptr;
   current_ = &task;
   budget_ = task.canceled.load(std::memory_order_relaxed) ? 0 : kTurnBudget;
   std::coroutine_handle<>::from_address(operation.waiter).resume();
 }
-
-// Rarer ways to go on.
 
 void ReadinessEngine::enqueue(Operation& operation) noexcept {
   SocketRecord& socket = *operation.socket;
@@ -201,9 +219,9 @@ void ReadinessEngine::fail_waiting(SocketRecord& socket, unsigned direction, Err
 
 void ReadinessEngine::cancel(TaskState& task) noexcept {
   if (task.canceled.exchange(true, std::memory_order_relaxed)) return;
-  if (&task == current_) budget_ = 0;
+  if (&task == current_) return void(budget_ = 0);
   Operation* const operation = task.waiting;
-  if (operation == nullptr) return;
+  if (operation == nullptr) return;  // it is the one that has launched us, and runs
   if (operation->type->wait != WaitFor::wake) {
     if ((operation->socket->flags & queued_flag(direction_of(*operation))) == 0) enqueue(*operation);
     return;
@@ -225,6 +243,7 @@ void ReadinessEngine::wake(WaitNode& node) noexcept {
 
 Result<> ReadinessEngine::launch(TaskState& task, std::coroutine_handle<> frame) noexcept {
   TaskState* const parent = std::exchange(current_, &task);
+  if (parent != nullptr) parent->waiting = nullptr;  // it runs: what it last waited in is past
   const int budget = std::exchange(budget_, kTurnBudget);
   frame.resume();
   current_ = parent;
@@ -236,6 +255,7 @@ void ReadinessEngine::begin_drain(TaskScope* lingering) noexcept {
   phase_ = Phase::draining;
   lingering_ = lingering;
   records_.for_each([this](SocketRecord& socket) {
+    socket.armed = {};
     Operation* const operation = socket.waiting[0];
     if (operation != nullptr && ends_in_drain(*operation) && (socket.flags & SocketRecord::kQueuedRead) == 0)
       enqueue(*operation);
@@ -249,9 +269,10 @@ Result<SocketRecord*> ReadinessEngine::take_in(int descriptor, Transport transpo
   if (!record) return record;
   SocketRecord& socket = **record;
   socket.flags = static_cast<std::uint8_t>(socket.flags | flags);
-  socket.ready = SocketRecord::kWritable;
+  socket.ready[1] = true;
   socket.active_at = now_;
   const auto watched = watch(socket);
+  if (phase_ != Phase::running) socket.armed = {};
   if (watched) return record;
   records_.give(socket);
   return std::unexpected(watched.error());
@@ -265,7 +286,7 @@ Result<SocketRecord*> ReadinessEngine::adopt(net::Socket socket, Transport trans
 
 Result<SocketRecord*> ReadinessEngine::borrow(int descriptor) noexcept {
   auto record = take_in(descriptor, Transport::unix_stream, SocketRecord::kBorrowed);
-  if (record) (*record)->ready = SocketRecord::kReadable | SocketRecord::kWritable;
+  if (record) (*record)->ready[0] = true;
   return record;
 }
 
@@ -296,27 +317,28 @@ void ReadinessEngine::free_closed() noexcept {
 
 // Timers. A record is looked at no later than its earliest deadline; that look finds out what has really passed.
 
+void ReadinessEngine::read_clock() noexcept {
+  now_ = sys::monotonic_ns();
+  idle_due_ = idle_timeout_.is_never() ? TimerWheel::kNever : now_ + idle_;
+}
+
 void ReadinessEngine::set_timer(SocketRecord& socket, Operation& operation) noexcept {
-  std::int64_t due = 0;
-  if (operation.deadline.is_never()) {
-    if (idle_timeout_.is_never()) return;
-    if (!has_timers()) [[unlikely]] now_ = sys::monotonic_ns();
+  const bool idle = operation.deadline.is_never();
+  if (idle && (idle_timeout_.is_never() || !operation.type->may_idle_out)) return;
+  if (!has_timers()) read_clock();  // nobody has needed it in the turns before
+  if (idle) {
     socket.active_at = now_;
-    due = now_ + idle_;
   } else {
-    if (!has_timers()) [[unlikely]] now_ = sys::monotonic_ns();
-    const auto passes = operation.deadline.resolve(Deadline::TimePoint{Deadline::Duration{now_}});
-    operation.deadline = Deadline::at(passes);
-    due = passes.time_since_epoch().count();
+    operation.deadline = Deadline::at(operation.deadline.resolve(Deadline::TimePoint{Deadline::Duration{now_}}));
   }
-  if (TimerWheel::holds(socket.timer) && socket.timer.due <= due) return;
-  socket_timers_.enter(socket.timer, due);
+  const std::int64_t due = idle ? idle_due_ : due_at(operation.deadline);
+  if (due < socket.timer.due) socket_timers_.enter(socket.timer, due);
 }
 
 // A sleep is counted from now, not from the start of the turn: it is not on the path of a message.
 void ReadinessEngine::set_timer(WaitNode& node) noexcept {
   if (node.deadline.is_never()) return;
-  now_ = sys::monotonic_ns();
+  read_clock();
   const auto passes = node.deadline.resolve(Deadline::TimePoint{Deadline::Duration{now_}});
   wait_timers_.enter(node, passes.time_since_epoch().count());
 }
@@ -337,9 +359,9 @@ void ReadinessEngine::check_deadlines(SocketRecord& socket) noexcept {
   std::array<Operation*, 2> expired{};
   for (unsigned direction = 0; direction < expired.size(); ++direction) {
     Operation* const operation = socket.waiting[direction];
-    if (operation == nullptr || operation->type == &wake_up_operation) continue;
+    if (operation == nullptr) continue;
     const bool idle = operation->deadline.is_never();
-    if (idle && idle_timeout_.is_never()) continue;
+    if (idle && (idle_timeout_.is_never() || !operation->type->may_idle_out)) continue;
     const std::int64_t due = idle ? socket.active_at + idle_ : due_at(operation->deadline);
     const bool queued = (socket.flags & queued_flag(direction)) != 0;  // it is to have its look first
     if (due <= now_ && !queued) expired[direction] = operation;
@@ -371,12 +393,13 @@ void ReadinessEngine::turn() noexcept {
   }
   wait(timeout_ms);
   asleep_.store(false, std::memory_order_relaxed);
-  if (has_timers()) now_ = sys::monotonic_ns();
+  if (has_timers()) read_clock();
   dispatch();
   run_queue();
   run_woken();
   if (has_timers()) run_timers();
   free_closed();
+  buffers.trim();
 }
 
 void ReadinessEngine::run_queue() noexcept {

@@ -26,6 +26,7 @@ class ReadinessEngine : public EngineCore {
   Result<> prepare() noexcept;
 
   bool start(Operation& operation) noexcept final;
+  bool not_yet(Operation& operation, Verdict verdict) noexcept final;
   Result<SocketRecord*> adopt(net::Socket socket, Transport transport) noexcept final;
   Result<SocketRecord*> borrow(int descriptor) noexcept final;
   void close(SocketRecord& socket) noexcept final;
@@ -47,21 +48,30 @@ class ReadinessEngine : public EngineCore {
   /// Forgets it, before it is closed.
   virtual void unwatch(SocketRecord& socket) noexcept = 0;
   /// An operation has begun to wait that `socket.armed` does not cover.
-  virtual Result<> arm(SocketRecord& socket, SocketRecord::Ready direction) noexcept = 0;
+  virtual Result<> arm(SocketRecord& socket, WaitFor direction) noexcept = 0;
   /// Waits for events, at most so long (-1: for ever; 0: only looks).
   virtual void wait(int timeout_ms) noexcept = 0;
   /// Calls `on_ready` for each event of that wait.
   virtual void dispatch() noexcept = 0;
 
   /// `ready` are SocketRecord::Ready bits. Operations that finish resume their tasks from in here.
-  void on_ready(SocketRecord& socket, unsigned ready) noexcept {
-    socket.ready = static_cast<std::uint8_t>(socket.ready | ready);
-    if ((ready & SocketRecord::kReadable) != 0 && socket.waiting[0] != nullptr) retry(socket, 0);
-    if ((ready & SocketRecord::kWritable) != 0 && socket.waiting[1] != nullptr) retry(socket, 1);
+  void on_ready(SocketRecord& socket, unsigned ready) noexcept;
+
+  /// The same for the usual event, bytes to read: a path of its own, and the shortest.
+  [[gnu::always_inline]] void on_readable(SocketRecord& socket) noexcept {
+    socket.ready[0] = true;  // until an attempt finds out otherwise: there may be more than one to accept
+    Operation* const operation = socket.waiting[0];
+    if (operation == nullptr || (socket.flags & SocketRecord::kQueuedRead) != 0) [[unlikely]] return;
+    const Verdict verdict = operation->type->attempt(*operation, socket);
+    if (verdict != Verdict::finished) [[unlikely]] return retry_after(socket, 0, verdict);
+    socket.waiting[0] = nullptr;
+    // A cancelled task does not come this way: its operation was queued.
+    current_ = operation->task;
+    budget_ = kTurnBudget;
+    std::coroutine_handle<>::from_address(operation->waiter).resume();
   }
 
  private:
-  bool start_again(Operation& operation, Verdict verdict) noexcept;
   bool start_used_up(Operation& operation) noexcept;
   bool park(Operation& operation) noexcept;
   bool finish_now(Operation& operation, Failure failure) noexcept;
@@ -69,12 +79,14 @@ class ReadinessEngine : public EngineCore {
   Result<> wait_on_socket(Operation& operation) noexcept;
   void retry(SocketRecord& socket, unsigned direction) noexcept;
   void resume(Operation& operation) noexcept;
+  void retry_after(SocketRecord& socket, unsigned direction, Verdict verdict) noexcept;
   void enqueue(Operation& operation) noexcept;
   void look_again(Operation& operation) noexcept;
   void fail_waiting(SocketRecord& socket, unsigned direction, Errc why) noexcept;
   Result<SocketRecord*> take_in(int descriptor, Transport transport, std::uint8_t flags) noexcept;
   void set_timer(SocketRecord& socket, Operation& operation) noexcept;
   void set_timer(WaitNode& node) noexcept;
+  void read_clock() noexcept;
 
   void turn() noexcept;
   [[nodiscard]] int time_to_wait() const noexcept;
@@ -89,6 +101,7 @@ class ReadinessEngine : public EngineCore {
   int budget_ = 0;
   Phase phase_ = Phase::running;
   std::int64_t now_;  // read once a turn while there are timers
+  std::int64_t idle_due_ = TimerWheel::kNever;  // now_ and the idle timeout, if there is one
 
   Operation* queue_ = nullptr;  // to be looked at again in the next turn
   Operation** queue_end_ = &queue_;

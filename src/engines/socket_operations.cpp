@@ -15,8 +15,8 @@ namespace headrace::detail {
 
 namespace {
 
-Verdict must_wait(SocketRecord& socket, SocketRecord::Ready direction) noexcept {
-  socket.ready = static_cast<std::uint8_t>(socket.ready & ~direction);
+Verdict must_wait(SocketRecord& socket, WaitFor direction) noexcept {
+  socket.ready[static_cast<std::size_t>(direction)] = false;
   return Verdict::would_wait;
 }
 
@@ -40,28 +40,33 @@ void tell_message(SocketRecord& socket, const Operation& operation) noexcept {
   BufferBlock* const block = operation.lease.block;
   if (block != nullptr) block->pool->give(block);
   if (answer == 0) return finish(operation, {"recv", 0, Errc::end_of_stream});
-  if (is_again(answer)) return must_wait(socket, SocketRecord::kReadable);
+  if (is_again(answer)) return must_wait(socket, WaitFor::readable);
   if (answer == -EINTR) return Verdict::progressed;
   return fail_operation(operation, socket, answer);
 }
 
-Verdict absorb_receive(Operation& operation, SocketRecord& socket, std::int64_t answer) noexcept {
+[[gnu::always_inline]] inline Verdict take_received(Operation& operation, SocketRecord& socket,
+                                                       std::int64_t answer) noexcept {
   if (answer <= 0) return end_receive(operation, socket, answer);
   operation.lease.begin = BufferPool::kHeadroom;
   operation.lease.size = static_cast<std::uint32_t>(answer);
-  if (answer < BufferPool::kCapacity)  // trust_short is kReadable, or 0 when the rest may still be there
-    socket.ready = static_cast<std::uint8_t>(socket.ready & ~socket.trust_short);
-  add(socket.info->received, static_cast<std::uint64_t>(answer));
-  add(socket.info->messages, 1);
+  socket.ready[0] = answer >= socket.trusted_below;
+  ConnectionInfo& info = *socket.info;
+  add(info.received, static_cast<std::uint64_t>(answer));
+  add(info.messages, 1);
   if ((socket.flags & SocketRecord::kWatched) != 0) [[unlikely]] tell_message(socket, operation);
   return finish(operation);
+}
+
+Verdict absorb_receive(Operation& operation, SocketRecord& socket, std::int64_t answer) noexcept {
+  return take_received(operation, socket, answer);
 }
 
 Verdict attempt_receive(Operation& operation, SocketRecord& socket) noexcept {
   BufferBlock* const block = socket.engine->buffers.take();
   operation.lease.block = block;
   if (block == nullptr) [[unlikely]] return finish(operation, {"mmap", ENOMEM, Errc::out_of_memory});
-  return absorb_receive(operation, socket,
+  return take_received(operation, socket,
                         sys::recv(socket.descriptor, BufferPool::bytes_in(block), BufferPool::kCapacity,
                                   socket.receive_flags));
 }
@@ -73,10 +78,11 @@ void describe_receive(const Operation&, const SocketRecord& socket, Submission& 
 
 // send: send(2) of what is left.
 
-Verdict absorb_send(Operation& operation, SocketRecord& socket, std::int64_t answer) noexcept {
+[[gnu::always_inline]] inline Verdict take_sent(Operation& operation, SocketRecord& socket,
+                                                   std::int64_t answer) noexcept {
   const std::size_t left = operation.sending.size();
   if (answer < 0) [[unlikely]] {
-    if (is_again(answer)) return must_wait(socket, SocketRecord::kWritable);
+    if (is_again(answer)) return must_wait(socket, WaitFor::writable);
     if (answer == -EINTR) return Verdict::progressed;
     return fail_operation(operation, socket, answer);
   }
@@ -87,9 +93,12 @@ Verdict absorb_send(Operation& operation, SocketRecord& socket, std::int64_t ans
   return Verdict::progressed;
 }
 
+Verdict absorb_send(Operation& operation, SocketRecord& socket, std::int64_t answer) noexcept {
+  return take_sent(operation, socket, answer);
+}
+
 Verdict attempt_send(Operation& operation, SocketRecord& socket) noexcept {
-  if (operation.sending.empty()) [[unlikely]] return finish(operation);
-  return absorb_send(operation, socket,
+  return take_sent(operation, socket,
                      sys::send(socket.descriptor, operation.sending.data(), operation.sending.size(), MSG_NOSIGNAL));
 }
 
@@ -115,7 +124,7 @@ Verdict take_connection(Operation& operation, SocketRecord& listener, net::Socke
 }
 
 Verdict end_accept(Operation& operation, SocketRecord& socket, std::int64_t answer) noexcept {
-  if (is_again(answer)) return must_wait(socket, SocketRecord::kReadable);
+  if (is_again(answer)) return must_wait(socket, WaitFor::readable);
   if (net::after_accept_error(static_cast<int>(-answer)) == net::AfterAcceptError::retry) return Verdict::progressed;
   return fail_operation(operation, socket, answer);
 }
@@ -143,7 +152,7 @@ void describe_accept(const Operation&, const SocketRecord& socket, Submission& r
 Verdict absorb_connect(Operation& operation, SocketRecord& socket, std::int64_t answer) noexcept {
   if (answer == 0 || answer == -EISCONN) return finish(operation);
   if (answer == -EINPROGRESS || answer == -EALREADY || answer == -EINTR)
-    return must_wait(socket, SocketRecord::kWritable);
+    return must_wait(socket, WaitFor::writable);
   // A full Unix backlog: nothing will tell when there is room, so this is for the caller to try again.
   if (is_again(answer)) return finish(operation, {"connect", EAGAIN, Errc::would_wait});
   return fail_operation(operation, socket, answer);
@@ -167,7 +176,7 @@ Verdict absorb_ready(Operation& operation, SocketRecord& socket, std::int64_t an
   return is_again(answer) ? Verdict::would_wait : fail_operation(operation, socket, answer);
 }
 
-template <short kEvent, SocketRecord::Ready kDirection>
+template <short kEvent, WaitFor kDirection>
 Verdict attempt_ready(Operation& operation, SocketRecord& socket) noexcept {
   pollfd entry{socket.descriptor, kEvent, 0};
   const int answer = sys::poll(&entry, 1, 0);
@@ -182,18 +191,20 @@ void describe_ready(const Operation&, const SocketRecord& socket, Submission& re
 }  // namespace
 
 const OperationType receive_operation{
-    "recv", WaitFor::readable, true, false, attempt_receive, absorb_receive, describe_receive, nullptr};
+    "recv", WaitFor::readable, true, true, false, attempt_receive, start_with<attempt_receive>, absorb_receive, describe_receive, nullptr};
 const OperationType send_operation{
-    "send", WaitFor::writable, false, false, attempt_send, absorb_send, describe_send, nullptr};
+    "send", WaitFor::writable, false, true, false, attempt_send, start_with<attempt_send>, absorb_send, describe_send, nullptr};
 const OperationType accept_operation{
-    "accept4", WaitFor::readable, true, false, attempt_accept, absorb_accept, describe_accept, nullptr};
+    "accept4", WaitFor::readable, true, false, false, attempt_accept, start_with<attempt_accept>, absorb_accept, describe_accept, nullptr};
 const OperationType connect_operation{
-    "connect", WaitFor::writable, false, false, attempt_connect, absorb_connect, describe_connect, nullptr};
-const OperationType readable_operation{"poll", WaitFor::readable, false, false,
-                                       attempt_ready<POLLIN, SocketRecord::kReadable>, absorb_ready,
+    "connect", WaitFor::writable, false, false, false, attempt_connect, start_with<attempt_connect>, absorb_connect, describe_connect, nullptr};
+const OperationType readable_operation{"poll", WaitFor::readable, false, false, false,
+                                       attempt_ready<POLLIN, WaitFor::readable>,
+                                       start_with<attempt_ready<POLLIN, WaitFor::readable>>, absorb_ready,
                                        describe_ready<POLLIN>, nullptr};
-const OperationType writable_operation{"poll", WaitFor::writable, false, false,
-                                       attempt_ready<POLLOUT, SocketRecord::kWritable>, absorb_ready,
+const OperationType writable_operation{"poll", WaitFor::writable, false, false, false,
+                                       attempt_ready<POLLOUT, WaitFor::writable>,
+                                       start_with<attempt_ready<POLLOUT, WaitFor::writable>>, absorb_ready,
                                        describe_ready<POLLOUT>, nullptr};
 
 }  // namespace headrace::detail

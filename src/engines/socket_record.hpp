@@ -53,7 +53,7 @@ class ConnectionObserver {
 };
 
 struct SocketRecord {
-  enum Ready : std::uint8_t { kReadable = 1, kWritable = 2, kAlways = 4 };  // 1 << WaitFor
+  enum Ready : std::uint8_t { kReadable = 1, kWritable = 2 };  // 1 << WaitFor
   enum Flag : std::uint8_t {
     kBorrowed = 1,      // the descriptor is somebody else's: not to be closed
     kWatched = 2,       // every message is told to the observer
@@ -68,10 +68,11 @@ struct SocketRecord {
   EngineCore* engine = nullptr;
   int descriptor = -1;
   std::uint8_t flags = 0;
-  std::uint8_t ready = 0;          // hints; the call decides
-  std::uint8_t armed = 0;          // what the engine has asked the kernel to tell of
-  std::uint8_t trust_short = 0;    // kReadable when a read that comes short has emptied the socket
-  std::uint8_t receive_flags = 0;  // for recv(2)
+  // By WaitFor:
+  std::array<bool, 3> ready{};  // an attempt may succeed: a hint, the call decides
+  std::array<bool, 3> armed{};  // the kernel will tell, so waiting takes no more than being noted
+  std::uint8_t receive_flags = 0;     // for recv(2)
+  std::uint32_t trusted_below = 0;    // a read that brings fewer bytes has emptied the socket
   std::array<Operation*, 2> waiting{};  // by WaitFor: the receive, accept or ready; the send or connect
   union {
     TimerNode timer{};  // event loops: looked at no later than the earliest deadline of the two

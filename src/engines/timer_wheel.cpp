@@ -46,6 +46,8 @@ void TimerWheel::enter(TimerNode& node, std::int64_t due) noexcept {
   node.due = due;
   ++count_;
   insert(node);
+  const std::uint64_t tick = std::max(tick_at(due), now_);
+  next_look_ = std::min(next_look_, static_cast<std::int64_t>(tick << kTickShift));
 }
 
 void TimerWheel::insert(TimerNode& node) noexcept {
@@ -63,6 +65,7 @@ void TimerWheel::insert(TimerNode& node) noexcept {
 void TimerWheel::leave(TimerNode& node) noexcept {
   // The slot's bit stays: an empty slot that is looked at costs one turn, finding the slot costs every time.
   unlink(node);
+  node.due = kNever;
   --count_;
 }
 
@@ -81,11 +84,9 @@ bool TimerWheel::next_place(Place& place) const noexcept {
   return false;
 }
 
-std::int64_t TimerWheel::next_look() const noexcept {
-  if (empty()) return kNever;
+void TimerWheel::set_next_look() noexcept {
   Place place{};
-  if (!is_empty(pending_) || !next_place(place)) return static_cast<std::int64_t>(now_ << kTickShift);
-  return static_cast<std::int64_t>(place.tick << kTickShift);
+  next_look_ = empty() || !next_place(place) ? kNever : static_cast<std::int64_t>(place.tick << kTickShift);
 }
 
 void TimerWheel::move_slot_to_pending(const Place& place) noexcept {
@@ -100,7 +101,7 @@ void TimerWheel::move_slot_to_pending(const Place& place) noexcept {
   clear(slot);
 }
 
-TimerNode* TimerWheel::take_expired(std::int64_t now) noexcept {
+TimerNode* TimerWheel::find_expired(std::int64_t now) noexcept {
   const std::uint64_t target = static_cast<std::uint64_t>(now) >> kTickShift;
   for (;;) {
     while (!is_empty(pending_)) {
@@ -108,6 +109,7 @@ TimerNode* TimerWheel::take_expired(std::int64_t now) noexcept {
       unlink(node);
       if (tick_at(node.due) <= now_) {
         --count_;
+        node.due = kNever;
         return &node;
       }
       insert(node);
@@ -118,6 +120,7 @@ TimerNode* TimerWheel::take_expired(std::int64_t now) noexcept {
     move_slot_to_pending(place);
   }
   now_ = std::max(now_, target);
+  set_next_look();
   return nullptr;
 }
 

@@ -29,10 +29,12 @@ class TimerWheel {
   void leave(TimerNode& node) noexcept;
 
   /// No node expires before this; kNever when empty. May be earlier than the first node is due.
-  [[nodiscard]] std::int64_t next_look() const noexcept;
+  [[nodiscard]] std::int64_t next_look() const noexcept { return next_look_; }
 
-  /// The next node due at `now`, taken out; null when there is none left.
-  TimerNode* take_expired(std::int64_t now) noexcept;
+  /// The next node due at `now`, taken out; null when there is none left. To be called until it says so.
+  TimerNode* take_expired(std::int64_t now) noexcept {
+    return now < next_look_ ? nullptr : find_expired(now);
+  }
 
  private:
   static constexpr int kTickShift = 20;
@@ -50,6 +52,8 @@ class TimerWheel {
     std::uint64_t tick;  // when it must be looked at
   };
 
+  TimerNode* find_expired(std::int64_t now) noexcept;
+  void set_next_look() noexcept;
   static std::uint64_t tick_at(std::int64_t due) noexcept;
   [[nodiscard]] bool next_place(Place& place) const noexcept;
   void insert(TimerNode& node) noexcept;
@@ -59,6 +63,7 @@ class TimerWheel {
   TimerNode pending_;  // taken out of their slot, not yet sorted into expired and later
   std::uint64_t now_;  // the tick up to which everything has been looked at
   std::size_t count_ = 0;
+  std::int64_t next_look_ = kNever;
 };
 
 }  // namespace headrace::detail

@@ -235,7 +235,7 @@ bool is_own_address(const SocketAddress& at) noexcept {
 Result<Socket> listen_at(const SocketAddress& at, Backlog backlog, Sharing sharing,
                          Blocking blocking) {
   // Two that both bind and then listen in the same instant can both get EADDRINUSE from listen(2):
-  // each already counts as listening when the other's port is checked (seen once in 20,000 tries).
+  // each already counts as listening when the other's port is checked (seen once in 140,000 tries).
   // So a listen that fails after a good bind is tried again; a real owner fails the bind.
   constexpr int kAttempts = 16;
 

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: MIT
+#
+# Sourced by the measuring scripts: what they measure (build/headrace under MODEL, epoll-edge unless
+# told otherwise, and the floor of that model), and how a server is started, found and ended.
+# Every wait here is bounded.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+HEADRACE=${HEADRACE:-$root/build/headrace}
+FLOORS=${FLOORS:-$root/build/bench}
+MODEL=${MODEL:-epoll-edge}
+
+scratch=$(mktemp -d)
+server_pid=
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+
+case $MODEL in  # the thinnest server of the same kind
+  thread | epoll-level) floor_name=$MODEL ;;
+  *) floor_name=epoll-edge ;;
+esac
+floor=("$FLOORS/${floor_name//-/_}" 0)
+headrace=("$HEADRACE" serve echo --model "$MODEL" --listen tcp://127.0.0.1:0)
+
+# show COMMAND...: says what is run.
+show() { printf '    %s\n' "${*//$root\//}"; }
+
+# need PROGRAM PACKAGE: ends the script when PROGRAM is missing.
+need() {
+  command -v "$1" >/dev/null && return
+  echo "  left out: $1 is missing; apt-get install $2"
+  exit 0
+}
+
+# pinned CORE COMMAND...: on that core, where there are two.
+pinned() {
+  if [ "$(nproc)" -ge 2 ]; then exec taskset -c "$@"; fi
+  shift
+  exec "$@"
+}
+
+# start_server COMMAND...: returns once it accepts; its port in $port, its process in $server_pid,
+# what it says in $server_said.
+start_server() {
+  server_said=$(mktemp "$scratch/said.XXXX")
+  "$@" 2>"$server_said" >/dev/null &
+  server_pid=$!
+  port=
+  for _ in $(seq 300); do
+    port=$(sed -nE 's|.*listening on tcp://127\.0\.0\.1:([0-9]+).*|\1|p' "$server_said" | head -n 1)
+    [ -n "$port" ] && return
+    kill -0 "$server_pid" 2>/dev/null || break
+    sleep 0.1
+  done
+  echo "  the server did not come up: $*" >&2
+  cat "$server_said" >&2
+  exit 1
+}
+
+# stop_server [PID]: SIGTERM to the server, or to PID where another process stands before it.
+stop_server() {
+  [ -n "$server_pid" ] || return 0
+  kill -TERM "${1:-$server_pid}" 2>/dev/null || true
+  for _ in $(seq 100); do
+    kill -0 "$server_pid" 2>/dev/null || break
+    sleep 0.1
+  done
+  kill -KILL "$server_pid" 2>/dev/null || true
+  wait "$server_pid" 2>/dev/null || true
+  server_pid=
+}
+
+# children_of PID: its children, one a line.
+children_of() { cat /proc/"$1"/task/*/children 2>/dev/null | tr ' ' '\n' | sed '/^$/d'; }
+
+# clean_up: however a script ends. strace lets go of what it has started, so that is ended by itself.
+clean_up() {
+  local pid
+  for pid in ${server_pid:+$(children_of "$server_pid")} ${floor_pid:-}; do
+    kill -TERM "$pid" 2>/dev/null || true
+  done
+  stop_server
+  rm -rf "$scratch"
+}
+
+# load ARGUMENTS...: `headrace bench` against the server at $port, its JSON on stdout.
+load() {
+  timeout 120 "$HEADRACE" bench "tcp://127.0.0.1:$port" --json "$@"
+}

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+#
+# Completion of headrace for bash: commands, options, and the values that are names. Needs nothing but bash.
+
+_headrace_values() {  # what may follow the option $1; nothing where only the user knows
+  case $1 in
+    --model) echo iterative process prefork thread pool polling select poll epoll-level epoll-edge io_uring ;;
+    --log-format) echo text json ;;
+    --workers) echo auto ;;
+    --idle-timeout) echo never ;;
+    --max-connections | --max-per-address) echo none ;;
+  esac
+}
+
+_headrace_options() {  # the options of the command $1
+  case $1 in
+    serve)
+      echo -h --help --listen --model --workers --backlog --max-connections --max-per-address --idle-timeout \
+        --drain --stats --log-format -v --verbose
+      ;;
+    bench) echo -h --help -c --connections --size -d --duration -n --messages --in-flight --timeout --verify --json ;;
+    models) echo -h --help --json ;;
+    help) ;;
+    *) echo -h --help --version ;;
+  esac
+}
+
+_headrace_takes_value() {
+  case $1 in
+    --listen | --model | --workers | --backlog | --max-connections | --max-per-address | --idle-timeout | --drain | \
+      --stats | --log-format | -c | --connections | --size | -d | --duration | -n | --messages | --in-flight | \
+      --timeout) return 0 ;;
+  esac
+  return 1
+}
+
+_headrace() {
+  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} choices
+  # bash splits --model=poll at the '='.
+  if [[ $word == '=' ]]; then word=''; fi
+  if [[ $before == '=' ]]; then before=${COMP_WORDS[COMP_CWORD - 2]}; fi
+  if ((COMP_CWORD == 1)); then
+    choices="serve bench models help $(_headrace_options '')"
+  elif _headrace_takes_value "$before"; then
+    choices=$(_headrace_values "$before")
+  elif [[ $word == -* ]]; then
+    choices=$(_headrace_options "$command")
+  elif [[ $command == serve ]]; then
+    choices="echo $(_headrace_options serve)"
+  elif [[ $command == help ]]; then
+    choices='serve bench models'
+  else
+    choices=$(_headrace_options "$command")
+  fi
+  mapfile -t COMPREPLY < <(compgen -W "$choices" -- "$word")
+}
+
+complete -F _headrace headrace

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+#include "behaviour.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <cstdlib>
+#include <string>
+
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+namespace headrace::conformance {
+
+namespace {
+
+constexpr unsigned kLongestTest = 170;  // seconds; a last resort: everything that waits has a deadline of its own
+
+class BehaviourTest : public ::testing::Test {
+ public:
+  BehaviourTest(Behaviour::Body body, const ModelInfo& model) : body_{body}, model_{model} {}
+
+ protected:
+  void SetUp() override { (void)::alarm(kLongestTest); }
+  void TearDown() override { (void)::alarm(0); }
+
+ private:
+  void TestBody() override { body_(model_); }
+
+  Behaviour::Body body_;
+  const ModelInfo& model_;
+};
+
+// A name with a '-' in it could not be asked for: it begins the negative part of a --gtest_filter.
+std::string as_test_name(std::string_view sentence) {
+  std::string name{sentence};
+  std::ranges::replace_if(name, [](unsigned char letter) { return std::isalnum(letter) == 0; }, '_');
+  return name;
+}
+
+}  // namespace
+
+Models every_model() noexcept {
+  return {[](const ModelInfo&) { return true; }, ""};
+}
+
+Models several_at_once(std::string_view why) noexcept {
+  return {[](const ModelInfo& model) { return model.launcher != LauncherKind::iterative; }, why};
+}
+
+Models iterative_only(std::string_view why) noexcept {
+  return {[](const ModelInfo& model) { return model.launcher == LauncherKind::iterative; }, why};
+}
+
+Models event_loops(std::string_view why) noexcept {
+  return {[](const ModelInfo& model) { return model.launcher == LauncherKind::event_loop; }, why};
+}
+
+Models one_for_each_engine(std::string_view why) noexcept {
+  return {[](const ModelInfo& model) {
+            return std::ranges::find(all_models(), model.engine, &ModelInfo::engine)->model == model.model;
+          },
+          why};
+}
+
+unsigned amount(unsigned every_day, unsigned nightly) noexcept {
+  const char* const asked = std::getenv("HEADRACE_NIGHTLY");
+  return asked != nullptr && std::string_view{asked} == "1" ? nightly : every_day;
+}
+
+Behaviour::Behaviour(const char* file, int line, Body body, std::string_view name, Models models) {
+  for (const ModelInfo& model : all_models()) {
+    if (!model.built || !models.include(model)) continue;
+    // gtest and CMake show the type parameter of a suite: "...<epoll-edge>".
+    const std::string suite = "Conformance/" + std::to_string(static_cast<unsigned>(model.model));
+    ::testing::RegisterTest(suite.c_str(), as_test_name(name).c_str(), std::string{model.name}.c_str(), nullptr, file,
+                            line, [body, &model] { return new BehaviourTest{body, model}; });
+  }
+}
+
+}  // namespace headrace::conformance

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: MIT
+//
+// What a server allows, what it counts, what it costs, and that its clients share it fairly.
+#include <algorithm>
+#include <csignal>
+#include <deque>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "behaviour.hpp"
+#include "client.hpp"
+#include "headrace/channel.hpp"
+#include "server.hpp"
+
+namespace headrace::conformance {
+namespace {
+
+using namespace std::chrono_literals;
+
+void wait_for_departures(const Server& server, std::int64_t count) {
+  wait_until("those who left are gone", [&] { return server.report().departures() == count; });
+}
+
+CONFORMANCE("statistics are exact") {
+  Server server{model};
+  std::size_t bytes = 0;
+  for (std::size_t index = 1; index <= 20; ++index) {
+    Client client{server.address()};
+    EXPECT_TRUE(same(client.echo(bytes_of_size(index * 1000)), bytes_of_size(index * 1000)));
+    bytes += index * 1000;
+    if (index % 5 == 0) client.reset();
+    else client.close();
+    wait_for_departures(server, static_cast<std::int64_t>(index));
+  }
+  const Statistics total = server.stop();
+  EXPECT_EQ(total.connections, 20U);
+  EXPECT_EQ(total.open, 0U);
+  EXPECT_EQ(total.most_at_once, 1U);
+  EXPECT_EQ(total.bytes_received, bytes);
+  EXPECT_EQ(total.bytes_sent, bytes);
+  EXPECT_GE(total.messages, 20U);
+  EXPECT_EQ(total.reset, 4U);
+  EXPECT_EQ(total.refused + total.timed_out + total.cut, 0U);
+  EXPECT_EQ(server.report().arrived, 20);
+  EXPECT_EQ(server.report().departed[static_cast<std::size_t>(Departure::finished)], 16);
+  EXPECT_EQ(server.report().departed[static_cast<std::size_t>(Departure::reset)], 4);
+}
+
+CONFORMANCE("the most at once is exact", several_at_once("always 1")) {
+  Server server{model};
+  for (const std::size_t crowd : {std::size_t{7}, std::size_t{40}, std::size_t{12}}) {
+    const std::int64_t before = server.report().departures();
+    std::deque<Client> clients;
+    for (std::size_t left = crowd; left != 0; --left) EXPECT_EQ(clients.emplace_back(server.address()).echo("x"), "x");
+    clients.clear();
+    wait_for_departures(server, before + static_cast<std::int64_t>(crowd));
+  }
+  const Statistics total = server.stop();
+  EXPECT_EQ(total.connections, 59U);
+  EXPECT_EQ(total.most_at_once, 40U);
+}
+
+CONFORMANCE("one more than the most connections is refused and counted", several_at_once("the second waits")) {
+  Server server{model, {.options = {.max_connections = 2}}};
+  Client first{server.address()};
+  Client second{server.address()};
+  EXPECT_EQ(first.echo("1"), "1");
+  EXPECT_EQ(second.echo("2"), "2");
+  for (int left = 3; left != 0; --left) Client{server.address()}.receive_to_any_end();
+  EXPECT_EQ(server.report().refused[static_cast<std::size_t>(Refusal::max_connections)], 3);
+  first.close();
+  wait_for_departures(server, 1);
+  Client fourth{server.address()};
+  EXPECT_EQ(fourth.echo("4"), "4");
+  EXPECT_EQ(second.echo("2 still"), "2 still");
+  second.close();
+  fourth.close();
+  const Statistics total = server.stop();
+  EXPECT_EQ(total.connections, 3U);
+  EXPECT_EQ(total.most_at_once, 2U);
+  EXPECT_EQ(total.refused, 3U);
+}
+
+CONFORMANCE("one more than the most of one address is refused and counted", several_at_once("the second waits")) {
+  Server server{model, {.options = {.max_per_address = 2}}};
+  Client first{server.address()};
+  Client second{server.address()};
+  EXPECT_EQ(first.echo("1"), "1");
+  EXPECT_EQ(second.echo("2"), "2");
+  Client{server.address()}.receive_to_any_end();
+  Client elsewhere{server.address(), {.from = "127.0.0.2"}};
+  EXPECT_EQ(elsewhere.echo("from elsewhere"), "from elsewhere");
+  EXPECT_EQ(server.report().refused[static_cast<std::size_t>(Refusal::max_per_address)], 1);
+  second.close();
+  wait_for_departures(server, 1);
+  EXPECT_EQ(Client{server.address()}.echo("3"), "3");
+  first.close();
+  elsewhere.close();
+  EXPECT_EQ(server.stop().refused, 1U);
+}
+
+CONFORMANCE("loopback clients have no limit by address unless asked for", several_at_once("one after another")) {
+  Server server{model};
+  std::deque<Client> clients;
+  for (int left = 300; left != 0; --left) clients.emplace_back(server.address()).send("x");
+  for (Client& client : clients) EXPECT_EQ(client.receive(1), "x");
+  clients.clear();
+  EXPECT_EQ(server.stop().refused, 0U);
+}
+
+CONFORMANCE("the idle timeout closes the idle client only", several_at_once("two at once")) {
+  Server server{model, {.options = {.idle_timeout = Deadline::after(500ms)}}};
+  Client active{server.address()};
+  Client idle{server.address()};
+  EXPECT_EQ(idle.echo("hello"), "hello");
+  const auto began = std::chrono::steady_clock::now();
+  wait_until("the idle client is closed", [&] {
+    EXPECT_EQ(active.echo("tick"), "tick");
+    return !idle.hears_nothing_for(20);
+  });
+  EXPECT_GE(std::chrono::steady_clock::now() - began, 450ms);
+  EXPECT_EQ(idle.receive_until_end(), "");
+  EXPECT_EQ(active.echo("still here"), "still here");
+  active.close();
+  idle.close();
+  const Statistics total = server.stop();
+  EXPECT_EQ(total.timed_out, 1U);
+  EXPECT_EQ(total.connections, 2U);
+}
+
+CONFORMANCE("the idle timeout counts from the last byte, and is counted") {
+  Server server{model, {.options = {.idle_timeout = Deadline::after(300ms)}}};
+  Client client{server.address()};
+  for (int left = 6; left != 0; --left) {  // longer than the timeout in all
+    ASSERT_EQ(client.echo("tick"), "tick");
+    ASSERT_TRUE(client.hears_nothing_for(100));
+  }
+  EXPECT_EQ(client.receive_until_end(), "");
+  client.close();
+  EXPECT_EQ(server.stop().timed_out, 1U);
+}
+
+constexpr std::size_t kLong = 16'000'000;  // more than the kernel takes for a peer that does not read
+
+Task<> send_at_length(Stream peer) {
+  const std::string bytes = bytes_of_size(kLong);
+  (void)co_await peer.send(bytes_of(bytes));
+}
+
+CONFORMANCE("a client that reads nothing is idle") {
+  Server server{model, {.service = send_at_length, .options = {.idle_timeout = Deadline::after(300ms)}}};
+  Client client{server.address(), {.kernel_buffers = 16384}};
+  wait_for_departures(server, 1);
+  client.close();
+  EXPECT_EQ(server.stop().timed_out, 1U);
+}
+
+CONFORMANCE("a client that reads slowly is not idle") {
+  Server server{model, {.service = send_at_length, .options = {.idle_timeout = Deadline::after(400ms)}}};
+  Client client{server.address(), {.kernel_buffers = 16384}};
+  std::string all;
+  while (all.size() < kLong / 8) {  // 25 times: far longer than the timeout
+    all += client.receive(kLong / 200);
+    (void)::poll(nullptr, 0, 50);
+  }
+  all += client.receive_until_end();
+  EXPECT_TRUE(same(all, bytes_of_size(kLong)));
+  client.close();
+  EXPECT_EQ(server.stop().timed_out, 0U);
+}
+
+CONFORMANCE("descriptors and threads are back at their level after 500 clients") {
+  Server server{model};
+  EXPECT_EQ(Client{server.address()}.echo("warm"), "warm");
+  wait_for_departures(server, 1);
+  const std::size_t descriptors = server.descriptors();
+  const unsigned count = amount(500, 4000);
+  for (unsigned index = 0; index < count; ++index) {
+    Client client{server.address()};
+    if (index % 3 == 0) client.send("and gone");
+    else (void)client.echo("x");
+    if (index % 7 == 0) client.reset();
+  }
+  wait_for_departures(server, count + 1);
+  wait_until("the descriptors are back", [&] { return server.descriptors() <= descriptors; });
+  wait_until("the threads are back", [&] { return server.threads() == 1; });
+}
+
+CONFORMANCE("memory is back at its level after many clients", several_at_once("many")) {
+  Server server{model};
+  const auto crowd = [&server] {
+    std::deque<Client> clients;
+    for (int left = 200; left != 0; --left) clients.emplace_back(server.address()).send(bytes_of_size(5000));
+    for (Client& client : clients) (void)client.receive(5000);
+  };
+  for (int round = 0; round < 3; ++round) crowd();
+  wait_for_departures(server, 600);
+  const std::size_t before = server.private_memory();
+  for (int round = 0; round < 10; ++round) crowd();
+  wait_for_departures(server, 2600);
+  EXPECT_LT(server.private_memory(), before + 3_MiB);  // glibc keeps stacks and arenas of threads that have ended
+}
+
+void serve_with_workers(const ModelInfo& model, Workers workers) {
+  Server server{model, {.options = {.workers = workers}}};
+  std::size_t bytes = 0;
+  std::deque<Client> clients;
+  for (std::size_t index = 0; index < 200; ++index) {
+    clients.emplace_back(server.address()).send(bytes_of_size(index * 50 + 1, index));
+    bytes += index * 50 + 1;
+  }
+  for (std::size_t index = 0; index < 200; ++index)
+    EXPECT_TRUE(same(clients[index].receive(index * 50 + 1), bytes_of_size(index * 50 + 1, index)));
+  clients.clear();
+  wait_for_departures(server, 200);
+  const Statistics total = server.stop();
+  EXPECT_EQ(total.connections, 200U);
+  EXPECT_EQ(total.most_at_once, 200U);
+  EXPECT_EQ(total.bytes_received, bytes);
+  EXPECT_EQ(total.bytes_sent, bytes);
+}
+
+CONFORMANCE("two workers serve everybody and count exactly", event_loops("others have no workers")) {
+  serve_with_workers(model, 2);
+}
+
+CONFORMANCE("a worker for each core serves everybody", event_loops("others have no workers")) {
+  serve_with_workers(model, Workers::automatic());
+}
+
+CONFORMANCE("two workers drain, and both cut what does not end", event_loops("others have no workers")) {
+  Server server{model, {.options = {.workers = 2, .drain = 300ms}}};
+  std::deque<Client> clients;
+  const std::string bytes = bytes_of_size(32_MiB);
+  for (int left = 8; left != 0; --left) (void)clients.emplace_back(server.address()).send_until_stuck(bytes);
+  server.signal(SIGTERM);
+  EXPECT_EQ(server.wait_for_exit(), 0);
+  EXPECT_EQ(server.report().total.cut, 8U);
+}
+
+CONFORMANCE("two workers share a Unix address", event_loops("others have no workers")) {
+  Server server{model, {.options = {.workers = 2}, .listen = {"unix:@headrace-conformance-workers"}}};
+  std::deque<Client> clients;
+  for (int left = 50; left != 0; --left) clients.emplace_back(server.address()).send("x");
+  for (Client& client : clients) EXPECT_EQ(client.receive(1), "x");
+  clients.clear();
+  EXPECT_EQ(server.stop().connections, 50U);
+}
+
+}  // namespace
+}  // namespace headrace::conformance

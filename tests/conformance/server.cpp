@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT
+#include "server.hpp"
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <filesystem>
+#include <fstream>
+#include <new>
+#include <stdexcept>
+#include <thread>
+
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+namespace headrace::conformance {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+class Reporter final : public ServerEvents {
+ public:
+  explicit Reporter(Report& report) noexcept : report_{report} {}
+
+  void listening(const Address& at, const ModelInfo&, unsigned, int) noexcept override {
+    const auto door = static_cast<std::size_t>(report_.doors.load());
+    if (door >= report_.listening_at.size()) return;
+    const AddressText text{at};
+    text.view().copy(report_.listening_at[door].data(), Report::kLongest - 1);
+    ++report_.doors;
+  }
+  void arrived(const ConnectionView&) noexcept override { ++report_.arrived; }
+  void departed(const ConnectionView&, Departure how) noexcept override {
+    ++report_.departed[static_cast<std::size_t>(how)];
+  }
+  void refused(const Address&, Refusal why) noexcept override { ++report_.refused[static_cast<std::size_t>(why)]; }
+  void draining(std::uint64_t) noexcept override { ++report_.draining; }
+  void stopped(const Statistics& total) noexcept override {
+    report_.total = total;
+    ++report_.stopped;
+  }
+  void failed(std::string_view, const Failure& failure) noexcept override {
+    if (report_.failed == 0) report_.failure = failure.code;
+    ++report_.failed;
+  }
+
+ private:
+  Report& report_;
+};
+
+Report* make_report() {
+  void* const memory =
+      ::mmap(nullptr, sizeof(Report), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) throw std::runtime_error{"no memory for the report"};
+  return new (memory) Report{};
+}
+
+[[noreturn]] void give_up(const std::string& why) { throw std::runtime_error{why}; }
+
+std::size_t entries_in(const std::string& directory) {
+  std::size_t count = 0;
+  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator{directory}) ++count;
+  return count;
+}
+
+Setup with_service(Setup setup, Task<> (*service)(Report&, Stream), Report& report) {
+  setup.service = Service{service, report};
+  return setup;
+}
+
+}  // namespace
+
+std::chrono::nanoseconds patience() noexcept {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  return std::chrono::seconds{100};
+#else
+  return std::chrono::seconds{25};
+#endif
+}
+
+void Patience::wait() {
+  if (Clock::now() > end_) give_up("waited in vain: " + std::string{what_});
+  std::this_thread::sleep_for(std::chrono::milliseconds{1});
+}
+
+Server::Server(const ModelInfo& model, const Setup& setup) : Server{model, setup, make_report()} {}
+
+Server::Server(const ModelInfo& model, Task<> (*service)(Report&, Stream), Setup setup) : report_{make_report()} {
+  start(model, with_service(std::move(setup), service, *report_));
+}
+
+Server::Server(const ModelInfo& model, const Setup& setup, Report* report) : report_{report} { start(model, setup); }
+
+void Server::start(const ModelInfo& model, const Setup& setup) {
+  (void)std::fflush(nullptr);  // or the child would print it again
+  child_ = ::fork();
+  if (child_ < 0) give_up("fork failed");
+  if (child_ == 0) run_child(model, setup);
+  running_ = true;
+  const auto doors = static_cast<std::int64_t>(setup.listen.size());
+  wait_until("the server listens", [&] {
+    if (report_->doors >= doors) return true;
+    if (has_ended()) give_up("the server ended before it listened");
+    return false;
+  });
+}
+
+void Server::run_child(const ModelInfo& model, const Setup& setup) const {
+  (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  (void)::close_range(3, ~0U, 0);  // clients of the test must not stay open here
+  (void)::alarm(0);
+  Reporter events{*report_};
+  ServeOptions options = setup.options;
+  options.model = model.model;
+  options.listen = std::span{setup.listen};
+  options.events = &events;
+  std::exit(setup.run(setup.service, options));  // not _exit: LeakSanitizer looks at exit
+}
+
+Server::~Server() {
+  try {
+    if (running_ && std::uncaught_exceptions() == 0) (void)stop();
+  } catch (const std::exception& problem) {
+    ADD_FAILURE() << problem.what();
+  }
+  if (running_) {
+    (void)::kill(child_, SIGKILL);
+    (void)::waitpid(child_, nullptr, 0);
+  }
+  (void)::munmap(report_, sizeof(Report));
+}
+
+Address Server::address(std::size_t door) const {
+  const auto parsed = Address::parse(report_->listening_at.at(door).data());
+  if (!parsed) give_up("the server listens at no address");
+  return *parsed;
+}
+
+void Server::signal(int number) const {
+  if (::kill(child_, number) != 0) give_up("the server is not there to be signalled");
+}
+
+void Server::freeze() const {
+  signal(SIGSTOP);
+  wait_until("the server has stopped in its tracks", [this] {
+    siginfo_t info{};
+    return ::waitid(P_PID, static_cast<id_t>(child_), &info, WSTOPPED | WNOHANG) == 0 && info.si_pid == child_;
+  });
+}
+
+void Server::thaw() const { signal(SIGCONT); }
+
+bool Server::has_ended() const noexcept {
+  siginfo_t info{};
+  return ::waitid(P_PID, static_cast<id_t>(child_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+         info.si_pid == child_;
+}
+
+int Server::wait_for_exit() {
+  wait_until("the server exits", [this] { return has_ended(); });
+  int status = 0;
+  (void)::waitpid(child_, &status, 0);
+  running_ = false;
+  if (WIFSIGNALED(status)) give_up("the server was killed by signal " + std::to_string(WTERMSIG(status)));
+  return WEXITSTATUS(status);
+}
+
+Statistics Server::stop() {
+  signal(SIGTERM);
+  EXPECT_EQ(wait_for_exit(), 0) << "exit status of the server";
+  if (report_->stopped != 1) give_up("the server did not tell that it has stopped");
+  return report_->total;
+}
+
+std::size_t Server::descriptors() const { return entries_in("/proc/" + std::to_string(child_) + "/fd"); }
+
+std::size_t Server::threads() const { return entries_in("/proc/" + std::to_string(child_) + "/task"); }
+
+std::size_t Server::private_memory() const {
+  std::ifstream rollup{"/proc/" + std::to_string(child_) + "/smaps_rollup"};
+  for (std::string word; rollup >> word;) {
+    if (word != "Anonymous:") continue;
+    std::size_t kibibytes = 0;
+    rollup >> kibibytes;
+    return kibibytes * 1024;
+  }
+  give_up("smaps_rollup does not tell");
+}
+
+FailedStart start_that_fails(const ModelInfo& model, std::string_view listen, Workers workers) {
+  Report* const report = make_report();
+  (void)std::fflush(nullptr);
+  const pid_t child = ::fork();
+  if (child < 0) give_up("fork failed");
+  if (child == 0) {
+    (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    Reporter events{*report};
+    std::exit(serve(services::echo,
+                    {.listen = listen, .model = model.model, .workers = workers, .events = &events}));
+  }
+  int status = 0;
+  try {
+    wait_until("the second server gives up", [&] { return ::waitpid(child, &status, WNOHANG) == child; });
+  } catch (...) {
+    (void)::kill(child, SIGKILL);
+    (void)::waitpid(child, nullptr, 0);
+    throw;
+  }
+  const FailedStart result{WIFEXITED(status) ? WEXITSTATUS(status) : -1, report->failure};
+  (void)::munmap(report, sizeof(Report));
+  return result;
+}
+
+}  // namespace headrace::conformance

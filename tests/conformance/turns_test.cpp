@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+//
+// Whoever talks most must not get all the turns. Counted, not timed.
+#include <algorithm>
+#include <atomic>
+#include <deque>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <poll.h>
+
+#include "behaviour.hpp"
+#include "client.hpp"
+#include "headrace/channel.hpp"
+#include "server.hpp"
+
+namespace headrace::conformance {
+namespace {
+
+constexpr std::size_t kFloods = 0;  // facts
+constexpr std::size_t kStop = 1;
+
+/// "flood" begins a task whose operations never have to wait; it goes on until it is told to stop.
+Task<> echo_or_flood(Report& report, Stream peer) {
+  Channel<int> channel{1};
+  while (auto bytes = co_await peer.receive()) {
+    if (text_of(*bytes) == "flood") {
+      ++report.facts[kFloods];
+      while (report.facts[kStop] == 0) {
+        if (!co_await channel.send(peer.engine(), 1) || !co_await channel.receive(peer.engine())) co_return;
+      }
+    }
+    if (!co_await peer.send(*bytes)) co_return;
+  }
+}
+
+CONFORMANCE("a task that never has to wait leaves turns to the others", several_at_once("two at once")) {
+  Server server{model, echo_or_flood};
+  Client other{server.address()};
+  EXPECT_EQ(other.echo("first"), "first");
+  Client flooding{server.address()};
+  flooding.send("flood");
+  wait_until("the flood has begun", [&] { return server.report().facts[kFloods] == 1; });
+  for (int left = 50; left != 0; --left) EXPECT_EQ(other.echo("may I?"), "may I?");
+  Client late{server.address()};
+  EXPECT_EQ(late.echo("and I?"), "and I?");
+  server.report().facts[kStop] = 1;
+  EXPECT_EQ(flooding.receive(5), "flood");
+}
+
+/// Sends as much as goes and throws away what comes, until `stop`.
+void flood(Client& client, const std::atomic<bool>& stop) {
+  const std::string bytes = bytes_of_size(256_KiB);
+  while (!stop) {
+    pollfd entry{client.descriptor(), POLLIN | POLLOUT, 0};
+    (void)::poll(&entry, 1, 100);
+    if ((entry.revents & POLLOUT) != 0) (void)client.send_some(bytes);
+    if ((entry.revents & POLLIN) != 0) (void)client.receive_some();
+  }
+}
+
+/// Every client has one message under way, all the time, until there were `total` in all. The turns each has had.
+std::vector<unsigned> take_turns(std::deque<Client>& clients, unsigned total) {
+  const std::string message = bytes_of_size(64);
+  std::vector<unsigned> turns(clients.size());
+  std::vector<pollfd> entries;
+  for (Client& client : clients) {
+    client.send(message);
+    entries.push_back({client.descriptor(), POLLIN, 0});
+  }
+  for (unsigned had = 0; had < total;) {
+    if (::poll(entries.data(), entries.size(), 20'000) <= 0) throw std::runtime_error{"nobody gets a turn"};
+    for (std::size_t index = 0; index < entries.size(); ++index) {
+      if (entries[index].revents == 0) continue;
+      EXPECT_EQ(clients[index].receive(message.size()), message);
+      clients[index].send(message);
+      ++turns[index];
+      ++had;
+    }
+  }
+  return turns;
+}
+
+CONFORMANCE("one flooding client among 20: the others' turns stay within a factor of 3", several_at_once("20 at once")) {
+  Server server{model};
+  std::deque<Client> clients;
+  for (int left = 19; left != 0; --left) clients.emplace_back(server.address());
+  Client flooding{server.address()};
+  std::atomic<bool> stop = false;
+  std::thread flooder{[&] { flood(flooding, stop); }};
+  std::vector<unsigned> turns;
+  try {
+    turns = take_turns(clients, amount(20'000, 500'000));
+  } catch (const std::exception& problem) {
+    ADD_FAILURE() << problem.what();
+  }
+  stop = true;
+  flooder.join();
+  if (turns.empty()) return;
+  const auto [fewest, most] = std::ranges::minmax(turns);
+  EXPECT_LE(most, 3 * fewest);
+}
+
+}  // namespace
+}  // namespace headrace::conformance

@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: MIT
+//
+// Behind net/system_calls.hpp: the real kernel, with faults by plan.
+//
+// A read that is cut short leaves bytes in the socket, of which an edge-triggered epoll would never tell again, as no
+// real read does. So it is made what it stands for, bytes that came later: the socket is entered anew, which lets the
+// kernel tell of what is there.
+#include "faulty_calls.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <mutex>
+#include <vector>
+
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "net/system_calls.hpp"
+
+namespace headrace::faults {
+
+namespace {
+
+Plan plan;
+std::array<std::atomic<std::uint32_t>, kCalls> made;
+std::atomic<bool> struck;
+std::atomic<std::uint32_t> drawn;
+std::atomic<void (*)()> before_recv;
+
+struct Watched {
+  int interest_list;
+  int descriptor;
+  epoll_event event;
+};
+std::mutex watched_mutex;
+std::vector<Watched> watched;
+
+/// The error for this call, or 0.
+int next_fault(Call call) noexcept {
+  const std::uint32_t number = ++made[static_cast<std::size_t>(call)];
+  if (plan.nth == 0 || call != plan.call || number != plan.nth) return 0;
+  struck = true;
+  return plan.error;
+}
+
+/// A number from the seed; the order in which threads draw is theirs.
+std::uint32_t draw() noexcept {
+  std::uint32_t state = (plan.seed * 2654435761U) ^ (++drawn * 2246822519U);
+  state ^= state >> 15;
+  state *= 2654435761U;
+  state ^= state >> 13;
+  return state;
+}
+
+bool by_chance(std::uint32_t one_in) noexcept { return plan.seed != 0 && draw() % one_in == 0; }
+
+std::size_t cut_short(std::size_t size) noexcept {
+  if (size < 2 || !by_chance(2)) return size;
+  const std::uint32_t most = std::uint32_t{1} << (draw() % 16);
+  return std::min<std::size_t>(size, 1 + draw() % most);
+}
+
+void tell_again(int descriptor) noexcept {
+  const std::lock_guard lock{watched_mutex};
+  for (Watched& entry : watched)
+    if (entry.descriptor == descriptor)
+      (void)::epoll_ctl(entry.interest_list, EPOLL_CTL_MOD, descriptor, &entry.event);  // it may be closed by now
+}
+
+template <class Value>
+Value checked(Value result) noexcept {
+  return result < 0 ? static_cast<Value>(-errno) : result;
+}
+
+/// `real()`, unless the plan has it fail.
+template <class Real>
+auto call(Call which, Real real) noexcept -> decltype(real()) {
+  if (const int error = next_fault(which); error != 0) return static_cast<decltype(real())>(-error);
+  return checked(real());
+}
+
+/// The same for one that a signal may interrupt.
+template <class Real>
+auto interruptible(Call which, Real real) noexcept -> decltype(real()) {
+  if (by_chance(8)) return static_cast<decltype(real())>(-EINTR);
+  return call(which, real);
+}
+
+constexpr std::array<std::string_view, kCalls> kNames{
+    "socket", "bind", "listen", "connect", "accept4", "getsockname", "getpeername", "getsockopt", "setsockopt",
+    "shutdown", "recv", "send", "close", "duplicate", "set_nonblocking", "make_pipe", "eventfd", "read", "write",
+    "unlink", "chmod", "fchmod", "lstat", "fstat", "open_lock_file", "lock_file", "select", "poll", "epoll_create1",
+    "epoll_ctl", "epoll_wait", "futex_wait", "create_thread", "map_memory"};
+
+template <int... kErrors>
+constexpr std::array<int, sizeof...(kErrors)> kSome{kErrors...};
+
+}  // namespace
+
+std::string_view name_of(Call call) noexcept { return kNames[static_cast<std::size_t>(call)]; }
+
+// Not EAGAIN for recv and send: they say so only when there is nothing, and then tell later that there is something.
+// Not for a write to an eventfd or the poke of a pipe: EAGAIN means that it is full, so that somebody is awake.
+std::span<const int> plausible_errors(Call call) noexcept {
+  switch (call) {
+    case Call::socket: return kSome<EMFILE, ENFILE, ENOBUFS, EACCES, EAFNOSUPPORT>;
+    case Call::bind: return kSome<EADDRINUSE, EACCES, EADDRNOTAVAIL>;
+    case Call::listen: return kSome<EADDRINUSE>;
+    case Call::connect: return kSome<ECONNREFUSED, ETIMEDOUT, EADDRNOTAVAIL, ENETUNREACH>;
+    case Call::accept4:
+      return kSome<EINTR, ECONNABORTED, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM, EPROTO, ETIMEDOUT, EINVAL>;
+    case Call::getsockname:
+    case Call::getsockopt: return kSome<ENOBUFS>;
+    case Call::getpeername: return kSome<ENOTCONN, ENOBUFS>;
+    case Call::setsockopt: return kSome<ENOMEM, ENOPROTOOPT>;
+    case Call::shutdown: return kSome<ENOTCONN>;
+    case Call::recv: return kSome<EINTR, ECONNRESET, ETIMEDOUT, ENOMEM, EHOSTUNREACH>;
+    case Call::send: return kSome<EINTR, EPIPE, ECONNRESET, ENOBUFS, ENOMEM, ETIMEDOUT>;
+    case Call::close: return kSome<EINTR, EIO>;
+    case Call::duplicate: return kSome<EMFILE>;
+    case Call::make_pipe: return kSome<EMFILE, ENFILE>;
+    case Call::eventfd: return kSome<EMFILE, ENFILE, ENOMEM>;
+    case Call::read: return kSome<EINTR, EAGAIN>;
+    case Call::unlink: return kSome<ENOENT, EACCES>;
+    case Call::chmod:
+    case Call::fchmod: return kSome<EPERM>;
+    case Call::lstat: return kSome<EACCES, ENOENT>;
+    case Call::fstat: return kSome<ENOMEM>;
+    case Call::open_lock_file: return kSome<EACCES, EMFILE, ENOENT, EROFS>;
+    case Call::lock_file: return kSome<EINTR, ENOLCK, EWOULDBLOCK>;
+    case Call::poll: return kSome<EINTR, ENOMEM>;
+    case Call::select:
+    case Call::epoll_wait:
+    case Call::futex_wait: return kSome<EINTR>;
+    case Call::epoll_create1: return kSome<EMFILE, ENFILE, ENOMEM>;
+    case Call::epoll_ctl: return kSome<ENOMEM, ENOSPC>;
+    case Call::create_thread: return kSome<EAGAIN>;
+    case Call::map_memory: return kSome<ENOMEM>;
+    case Call::set_nonblocking:
+    case Call::write: break;
+  }
+  return {};
+}
+
+void begin(const Plan& next) noexcept {
+  plan = next;
+  for (auto& counter : made) counter = 0;
+  struck = false;
+  drawn = 0;
+  before_recv = nullptr;
+}
+
+std::array<std::uint32_t, kCalls> counts() noexcept {
+  std::array<std::uint32_t, kCalls> copy{};
+  std::ranges::copy(made, copy.begin());
+  return copy;
+}
+
+bool has_struck() noexcept { return struck; }
+
+void before_each_recv(void (*what)()) noexcept { before_recv = what; }
+
+}  // namespace headrace::faults
+
+namespace headrace::sys {
+
+using namespace faults;
+
+int socket(int domain, int type, int protocol) noexcept {
+  return call(Call::socket, [=] { return ::socket(domain, type, protocol); });
+}
+
+int bind(int descriptor, const sockaddr* address, socklen_t length) noexcept {
+  return call(Call::bind, [=] { return ::bind(descriptor, address, length); });
+}
+
+int listen(int descriptor, int backlog) noexcept {
+  return call(Call::listen, [=] { return ::listen(descriptor, backlog); });
+}
+
+int connect(int descriptor, const sockaddr* address, socklen_t length) noexcept {
+  return call(Call::connect, [=] { return ::connect(descriptor, address, length); });
+}
+
+int accept4(int descriptor, sockaddr* address, socklen_t* length, int flags) noexcept {
+  return interruptible(Call::accept4, [=] { return ::accept4(descriptor, address, length, flags); });
+}
+
+int getsockname(int descriptor, sockaddr* address, socklen_t* length) noexcept {
+  return call(Call::getsockname, [=] { return ::getsockname(descriptor, address, length); });
+}
+
+int getpeername(int descriptor, sockaddr* address, socklen_t* length) noexcept {
+  return call(Call::getpeername, [=] { return ::getpeername(descriptor, address, length); });
+}
+
+int getsockopt(int descriptor, int level, int name, void* value, socklen_t* length) noexcept {
+  return call(Call::getsockopt, [=] { return ::getsockopt(descriptor, level, name, value, length); });
+}
+
+int setsockopt(int descriptor, int level, int name, const void* value, socklen_t length) noexcept {
+  return call(Call::setsockopt, [=] { return ::setsockopt(descriptor, level, name, value, length); });
+}
+
+int shutdown(int descriptor, int how) noexcept {
+  return call(Call::shutdown, [=] { return ::shutdown(descriptor, how); });
+}
+
+ssize_t recv(int descriptor, void* bytes, std::size_t size, int flags) noexcept {
+  if (void (*const what)() = before_recv) what();
+  const std::size_t asked = cut_short(size);
+  const ssize_t got = interruptible(Call::recv, [=] { return ::recv(descriptor, bytes, asked, flags); });
+  if (asked < size && got > 0) tell_again(descriptor);
+  return got;
+}
+
+ssize_t send(int descriptor, const void* bytes, std::size_t size, int flags) noexcept {
+  const std::size_t asked = cut_short(size);
+  return interruptible(Call::send, [=] { return ::send(descriptor, bytes, asked, flags); });
+}
+
+int close(int descriptor) noexcept {
+  {
+    const std::lock_guard lock{watched_mutex};
+    std::erase_if(watched, [=](const Watched& entry) {
+      return entry.descriptor == descriptor || entry.interest_list == descriptor;
+    });
+  }
+  const int error = next_fault(Call::close);
+  const int answer = checked(::close(descriptor));  // on Linux it is closed whatever close(2) says
+  return error != 0 ? -error : answer;
+}
+
+int duplicate(int descriptor) noexcept {
+  return call(Call::duplicate, [=] { return ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0); });
+}
+
+int set_nonblocking(int descriptor) noexcept {
+  return call(Call::set_nonblocking,
+              [=] { return ::fcntl(descriptor, F_SETFL, ::fcntl(descriptor, F_GETFL) | O_NONBLOCK); });
+}
+
+int make_pipe(int descriptors[2], int flags) noexcept {
+  return call(Call::make_pipe, [=] { return ::pipe2(descriptors, flags); });
+}
+
+int eventfd(unsigned initial, int flags) noexcept {
+  return call(Call::eventfd, [=] { return ::eventfd(initial, flags); });
+}
+
+ssize_t read(int descriptor, void* bytes, std::size_t size) noexcept {
+  return call(Call::read, [=] { return ::read(descriptor, bytes, size); });
+}
+
+ssize_t write(int descriptor, const void* bytes, std::size_t size) noexcept {
+  return call(Call::write, [=] { return ::write(descriptor, bytes, size); });
+}
+
+int unlink(const char* path) noexcept { return call(Call::unlink, [=] { return ::unlink(path); }); }
+
+int chmod(const char* path, mode_t mode) noexcept { return call(Call::chmod, [=] { return ::chmod(path, mode); }); }
+
+int fchmod(int descriptor, mode_t mode) noexcept {
+  return call(Call::fchmod, [=] { return ::fchmod(descriptor, mode); });
+}
+
+int lstat(const char* path, struct ::stat* status) noexcept {
+  return call(Call::lstat, [=] { return ::lstat(path, status); });
+}
+
+int fstat(int descriptor, struct ::stat* status) noexcept {
+  return call(Call::fstat, [=] { return ::fstat(descriptor, status); });
+}
+
+int open_lock_file(const char* path) noexcept {
+  return call(Call::open_lock_file, [=] { return ::open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600); });
+}
+
+int lock_file(int descriptor) noexcept {
+  return call(Call::lock_file, [=] { return ::flock(descriptor, LOCK_EX | LOCK_NB); });
+}
+
+int select(int count, fd_set* readable, fd_set* writable, timeval* limit) noexcept {
+  return interruptible(Call::select, [=] { return ::select(count, readable, writable, nullptr, limit); });
+}
+
+int poll(pollfd* entries, nfds_t count, int timeout_ms) noexcept {
+  return interruptible(Call::poll, [=] { return ::poll(entries, count, timeout_ms); });
+}
+
+int epoll_create1(int flags) noexcept {
+  return call(Call::epoll_create1, [=] { return ::epoll_create1(flags); });
+}
+
+int epoll_ctl(int interest_list, int action, int descriptor, epoll_event* event) noexcept {
+  if (action == EPOLL_CTL_DEL) return checked(::epoll_ctl(interest_list, action, descriptor, event));  // cannot fail
+  const int answer = call(Call::epoll_ctl, [=] { return ::epoll_ctl(interest_list, action, descriptor, event); });
+  if (answer < 0) return answer;
+  const std::lock_guard lock{watched_mutex};
+  std::erase_if(watched, [=](const Watched& entry) {
+    return entry.descriptor == descriptor && entry.interest_list == interest_list;
+  });
+  watched.push_back({interest_list, descriptor, *event});
+  return answer;
+}
+
+int epoll_wait(int interest_list, epoll_event* events, int capacity, int timeout_ms) noexcept {
+  return interruptible(Call::epoll_wait, [=] { return ::epoll_wait(interest_list, events, capacity, timeout_ms); });
+}
+
+int futex_wait(const void* word, std::uint32_t expected, const timespec* timeout) noexcept {
+  return interruptible(Call::futex_wait, [=] {
+    return static_cast<int>(::syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, timeout, nullptr, 0));
+  });
+}
+
+int futex_wake(const void* word, int waiters) noexcept {
+  return static_cast<int>(checked(::syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, waiters, nullptr, nullptr, 0)));
+}
+
+pid_t getpid() noexcept { return ::getpid(); }
+
+std::int64_t monotonic_ns() noexcept {
+  timespec now{};
+  (void)::clock_gettime(CLOCK_MONOTONIC, &now);
+  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+int create_thread(pthread_t* thread, void* (*body)(void*), void* argument) noexcept {
+  if (const int error = next_fault(Call::create_thread); error != 0) return -error;
+  return -::pthread_create(thread, nullptr, body, argument);
+}
+
+int signal_thread(pthread_t thread, int signal) noexcept { return -::pthread_kill(thread, signal); }
+
+int join_thread(pthread_t thread) noexcept { return -::pthread_join(thread, nullptr); }
+
+void* map_memory(std::size_t size, bool shared) noexcept {
+  if (next_fault(Call::map_memory) != 0) return nullptr;
+  const int flags = MAP_ANONYMOUS | MAP_NORESERVE | (shared ? MAP_SHARED : MAP_PRIVATE);
+  void* const memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, flags, -1, 0);
+  return memory == MAP_FAILED ? nullptr : memory;
+}
+
+void unmap_memory(void* at, std::size_t size) noexcept { (void)::munmap(at, size); }
+
+}  // namespace headrace::sys

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: MIT
+#
+# The command line: help, versions, exit statuses, and what is said about a word nobody knows.
+import json
+import re
+import subprocess
+import unittest
+
+from _program import PATIENCE, PROGRAM, run
+
+COMMANDS = ("serve", "bench", "models")
+LATER = ("connect", "send", "receive", "chat", "watch")
+MODELS = ("iterative", "process", "prefork", "thread", "pool", "polling", "select", "poll",
+          "epoll-level", "epoll-edge", "io_uring")
+
+
+class Help(unittest.TestCase):
+    def pages(self):
+        yield "overview", run("--help")
+        for command in COMMANDS:
+            yield command, run(command, "--help")
+
+    def test_begins_with_examples_and_fits_one_screen(self):
+        for name, page in self.pages():
+            with self.subTest(name):
+                self.assertEqual((page.returncode, page.stderr), (0, ""))
+                lines = page.stdout.splitlines()
+                self.assertEqual(lines[0], "Examples:")
+                self.assertTrue(lines[1].startswith("  headrace "))
+                self.assertLessEqual(len(lines), 40)
+                self.assertLessEqual(max(map(len, lines)), 100)
+
+    def test_is_the_same_however_it_is_asked_for(self):
+        self.assertEqual(run("help").stdout, run("--help").stdout)
+        self.assertEqual(run("-h").stdout, run("--help").stdout)
+        for command in COMMANDS:
+            with self.subTest(command):
+                self.assertEqual(run("help", command).stdout, run(command, "--help").stdout)
+                self.assertEqual(run(command, "-h").stdout, run(command, "--help").stdout)
+
+    def test_of_serve_names_the_models_in_the_order_of_the_table(self):
+        listed = run("serve", "--help").stdout.split("Models:")[1].split("(*")[0]
+        self.assertEqual(tuple(name.rstrip("*") for name in listed.split()), MODELS)
+
+    def test_of_serve_shows_defaults_with_units(self):
+        page = run("serve", "--help").stdout
+        for default in ("tcp://127.0.0.1:7788", "epoll-edge", "10m", "5s", "4096"):
+            self.assertRegex(page, rf"default:? {re.escape(default)}\)")
+
+    def test_shows_only_options_that_are_known(self):
+        for command in COMMANDS:
+            listing = run(command, "--help").stdout.split("\nOptions:")[1]
+            for option in re.findall(r"--[a-z-]+", listing):
+                with self.subTest(command=command, option=option):
+                    self.assertNotIn("no option", run(command, option).stderr)
+
+    def test_without_arguments_goes_to_stderr(self):
+        bare = run()
+        self.assertEqual((bare.returncode, bare.stdout), (2, ""))
+        self.assertEqual(bare.stderr, run("--help").stdout)
+
+    def test_version(self):
+        self.assertRegex(run("--version").stdout, r"\Aheadrace \d+\.\d+\.\d+\n\Z")
+        self.assertEqual(run("--version").returncode, 0)
+
+
+class WrongUsage(unittest.TestCase):
+    def says(self, arguments, *fragments):
+        """Status 2, nothing on stdout, and one line on stderr that holds every fragment."""
+        with self.subTest(" ".join(arguments)):
+            done = run(*arguments)
+            self.assertEqual((done.returncode, done.stdout), (2, ""))
+            self.assertRegex(done.stderr, r"\Aheadrace: [^\n]*\n\Z")
+            for fragment in fragments:
+                self.assertIn(fragment, done.stderr)
+
+    def test_unknown_command(self):
+        self.says(["serv"], "no command 'serv'", "did you mean 'serve'?")
+        self.says(["model"], "did you mean 'models'?")
+        self.says(["help", "bnech"], "did you mean 'bench'?")
+        self.says(["--versoin"], "no option '--versoin'", "did you mean '--version'?")
+        self.says(["something"], "no command 'something'")
+
+    def test_command_of_a_later_version(self):
+        for command in LATER:
+            self.says([command, "7788"], f"'{command}' is not in this version yet")
+            self.says(["help", command], f"'{command}' is not in this version yet")
+
+    def test_unknown_service(self):
+        self.says(["serve"], "which SERVICE?", "echo")
+        self.says(["serve", "eco"], "no service is called 'eco'", "did you mean 'echo'?")
+        self.says(["serve", "chat"], "'chat' is not in this version yet", "echo")
+        self.says(["serve", "echo", "echo"], "'echo' is one argument too many")
+
+    def test_unknown_model(self):
+        self.says(["serve", "echo", "--model", "epoll-egde"], "no model is called 'epoll-egde'",
+                  "did you mean 'epoll-edge'?")
+        self.says(["serve", "echo", "--model", "epoll"],
+                  "did you mean 'epoll-level' or 'epoll-edge'?")
+        self.says(["serve", "echo", "--model=kqueue"], "no model is called 'kqueue'", "iterative")
+
+    def test_model_of_a_later_version(self):
+        for model in json.loads(run("models", "--json").stdout)["models"]:
+            if not model["built"]:
+                self.says(["serve", "echo", "--model", model["name"]],
+                          f"'{model['name']}' is not in this version yet", "epoll-edge")
+
+    def test_unknown_option(self):
+        self.says(["serve", "echo", "--lisen", "7788"], "no option '--lisen'",
+                  "did you mean '--listen'?")
+        self.says(["bench", "7788", "--verfy"], "no option '--verfy'", "did you mean '--verify'?")
+        self.says(["models", "--jsno"], "did you mean '--json'?")
+        self.says(["serve", "echo", "--frobnicate"], "no option '--frobnicate'",
+                  "headrace help serve")
+
+    def test_option_of_another_program(self):
+        self.says(["serve", "echo", "--port", "8080"], "did you mean '--listen 8080'?")
+        self.says(["serve", "echo", "-p", "8080"], "did you mean '--listen 8080'?")
+        self.says(["serve", "echo", "--port=8080"], "did you mean '--listen 8080'?")
+        self.says(["serve", "echo", "--bind", "0.0.0.0"], "did you mean '--listen'?")
+        self.says(["serve", "echo", "--threads", "4"], "did you mean '--workers'?")
+        self.says(["bench", "7788", "--requests", "4"], "did you mean '--messages'?")
+
+    def test_wrong_values(self):
+        for option, value, fragment in (
+                ("--drain", "5", "'5' has no unit; write 5s"),
+                ("--drain", "5min", "'min' is no unit of time"),
+                ("--drain", "-1s", "'-1s' is no duration"),
+                ("--idle-timeout", "0s", "write never for no limit"),
+                ("--stats", "0", "no time at all"),
+                ("--workers", "0", "at least 1"),
+                ("--workers", "many", "'many' is no whole number"),
+                ("--backlog", "0", "at least 1"),
+                ("--max-connections", "0", "none"),
+                ("--max-per-address", "1.5", "no whole number"),
+                ("--log-format", "jsn", "did you mean 'json'?"),
+                ("--listen", "tcp://127.0.0.1:99999", "is no address"),
+                ("--listen", "udp://127.0.0.1:7788", "udp is not in this version yet")):
+            self.says(["serve", "echo", option, value], option, fragment)
+        self.says(["bench", "7788", "--size", "64k"], "'k' is no unit of size")
+        self.says(["bench", "7788", "--size", "0"], "at least 1 byte")
+        self.says(["bench", "7788", "-c", "0"], "--connections", "at least 1")
+        self.says(["bench"], "which ADDR?")
+
+    def test_missing_and_surplus_values(self):
+        self.says(["serve", "echo", "--listen"], "--listen needs a value")
+        self.says(["serve", "echo", "--verbose=3"], "--verbose takes no value")
+
+    def test_workers_where_there_are_none(self):
+        self.says(["serve", "echo", "--model", "thread", "--workers", "2"],
+                  "model thread has no workers", "epoll-edge")
+
+    def test_an_argument_cannot_steer_the_terminal(self):
+        done = run("serve", "\x1b[31mecho\u202e")
+        self.assertIn(r"\x1b[31mecho\u{202E}", done.stderr)
+
+
+class Models(unittest.TestCase):
+    def test_as_json(self):
+        models = json.loads(run("models", "--json").stdout)["models"]
+        self.assertEqual(tuple(model["name"] for model in models), MODELS)
+        for model in models:
+            with self.subTest(model["name"]):
+                self.assertTrue(model["launcher"] and model["engine"] and model["summary"])
+                self.assertEqual(model["runs_here"], model["why_not"] is None)
+                self.assertTrue(model["built"] or model["why_not"] == "not built yet")
+        self.assertEqual([model["name"] for model in models if model["default"]], ["epoll-edge"])
+        self.assertLessEqual({"iterative", "thread", "epoll-edge"},
+                             {model["name"] for model in models if model["built"]})
+
+    def test_as_text(self):
+        done = run("models")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        rows = re.findall(r"(?m)^\S+", done.stdout)
+        self.assertEqual(tuple(rows[1:]), MODELS)
+
+    def test_a_full_disk_is_a_failure(self):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([PROGRAM, "models"], stdout=full, stderr=subprocess.PIPE,
+                                  timeout=PATIENCE, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.stderr, b"headrace: write to stdout: No space left on device\n")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: MIT
+#
+# Limits and the end: who is refused, who is idle too long, and what SIGTERM does to those still
+# there.
+import signal
+import time
+import unittest
+
+from _program import Server, ask, built_models, clog, is_closed
+
+CONCURRENT = [model for model in built_models() if model != "iterative"]
+
+
+class Limits(unittest.TestCase):
+    def test_max_connections_refuses_the_next(self):
+        for model in CONCURRENT:
+            with self.subTest(model), Server("--max-connections", "1", "--model", model) as server:
+                with server.connect() as first:
+                    self.assertEqual(ask(first, b"hello"), b"hello")
+                    with server.connect() as second:
+                        self.assertTrue(is_closed(second))
+                    server.wait_for(r"\Arefused tcp://127\.0\.0\.1:\d+: "
+                                    r"--max-connections reached\Z")
+                    self.assertEqual(ask(first, b"still here"), b"still here")
+                self.assertEqual(server.stop(), 0)
+                self.assertEqual(server.lines[-1],
+                                 "1 refused, 0 timed out, 0 reset, 0 cut by the drain")
+
+    def test_max_per_address_refuses_the_next(self):
+        with Server("--max-per-address", "1", "--log-format", "json") as server:
+            with server.connect() as first:
+                self.assertEqual(ask(first, b"hello"), b"hello")
+                with server.connect() as second:
+                    self.assertTrue(is_closed(second))
+                server.wait_for('"refused","peer"')
+                self.assertEqual(server.objects("refused")[0]["why"], "max_per_address")
+
+    def test_a_flood_of_refused_peers_is_no_flood_of_lines(self):
+        with Server("--max-connections", "1", "--log-format", "json") as server:
+            with server.connect() as first:
+                ask(first, b"hello")
+                began = time.monotonic()
+                for _ in range(200):
+                    with server.connect() as other:
+                        self.assertTrue(is_closed(other))
+                seconds = time.monotonic() - began
+            self.assertEqual(server.stop(), 0)
+            self.assertLessEqual(len(server.objects("refused")), seconds + 1)
+            self.assertEqual(server.objects("stopped")[0]["refused"], 200)
+
+    def test_idle_timeout_closes_only_the_idle_one(self):
+        for model in CONCURRENT:
+            arguments = ("-v", "--idle-timeout", "1s", "--model", model)
+            with self.subTest(model), Server(*arguments) as server:
+                with server.connect() as idle, server.connect() as busy:
+                    ask(idle, b"once")
+                    began = time.monotonic()
+                    while not any("departed" in line for line in server.lines):
+                        self.assertEqual(ask(busy, b"again"), b"again")
+                        self.assertLess(time.monotonic() - began, 20)
+                    self.assertGreater(time.monotonic() - began, 0.9)
+                    self.assertTrue(is_closed(idle))
+                    self.assertIn("departed (timed out)", server.wait_for("departed"))
+                    self.assertEqual(ask(busy, b"still here"), b"still here")
+                    with server.connect() as newcomer:  # waiting for clients is not idling
+                        self.assertEqual(ask(newcomer, b"hello"), b"hello")
+                self.assertEqual(server.stop(), 0)
+                self.assertIn(" 1 timed out,", server.lines[-1])
+
+
+class Stopping(unittest.TestCase):
+    def test_a_signal_ends_an_empty_server_with_a_summary(self):
+        for model in built_models():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                with self.subTest(model=model, signal=number), Server("--model", model) as server:
+                    self.assertEqual(server.stop(number), 0)
+                    self.assertIn("draining: 0 connections open, at most 5s", server.lines)
+                    self.assertTrue(server.lines[-3].startswith("stopped after "))
+
+    def test_idle_clients_get_the_end_of_the_stream(self):
+        for model in built_models():
+            with self.subTest(model), Server("--model", model) as server, server.connect() as peer:
+                self.assertEqual(ask(peer, b"hello"), b"hello")
+                server.process.send_signal(signal.SIGTERM)
+                self.assertEqual(peer.recv(1), b"")
+                peer.close()
+                self.assertEqual(server.wait(), 0)
+                self.assertIn("draining: 1 connection open, at most 5s", server.lines)
+                self.assertIn(" 0 cut by the drain", server.lines[-1])
+
+    def test_a_stuck_client_is_cut_and_counted(self):
+        for model in built_models():
+            arguments = ("--model", model, "--drain", "300ms", "--log-format", "json")
+            with self.subTest(model), Server(*arguments) as server, server.connect() as peer:
+                clog(peer)
+                began = time.monotonic()
+                self.assertEqual(server.stop(), 0)
+                self.assertGreaterEqual(time.monotonic() - began, 0.3)
+                self.assertEqual(server.objects("draining")[0]["at_most_seconds"], 0.3)
+                total = server.objects("stopped")[0]
+                self.assertEqual((total["connections"], total["cut"]), (1, 1))
+
+    def test_a_second_signal_ends_at_once(self):
+        with Server("--drain", "1h") as server, server.connect() as peer:
+            clog(peer)
+            server.process.send_signal(signal.SIGTERM)
+            server.wait_for("draining: 1 connection open, at most 1h")
+            self.assertEqual(server.stop(), 0)
+            self.assertIn(" 1 cut by the drain", server.lines[-1])
+
+
+if __name__ == "__main__":
+    unittest.main()

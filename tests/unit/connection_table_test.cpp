@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: MIT
+#include "models/connection_table.hpp"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstring>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <arpa/inet.h>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+namespace headrace::models {
+namespace {
+
+using detail::ConnectionInfo;
+
+constexpr std::uint32_t kUnlimited = ~0U;
+
+net::SocketAddress ip(const char* host, std::uint16_t port = 1000) {
+  net::SocketAddress address;
+  if (std::strchr(host, ':') != nullptr) {
+    auto& form = reinterpret_cast<sockaddr_in6&>(address.storage);
+    form.sin6_family = AF_INET6;
+    form.sin6_port = htons(port);
+    EXPECT_EQ(::inet_pton(AF_INET6, host, &form.sin6_addr), 1);
+    address.length = sizeof form;
+    return address;
+  }
+  auto& form = reinterpret_cast<sockaddr_in&>(address.storage);
+  form.sin_family = AF_INET;
+  form.sin_port = htons(port);
+  EXPECT_EQ(::inet_pton(AF_INET, host, &form.sin_addr), 1);
+  address.length = sizeof form;
+  return address;
+}
+
+/// Remembers what it was told; asks the table for its statistics in the middle of things.
+struct Told : ServerEvents {
+  std::atomic<int> arrivals = 0;
+  std::atomic<int> departures = 0;
+  std::vector<Refusal> refusals{};  // of tests with one thread
+  std::vector<Departure> ends{};
+  bool remembers = true;
+  ConnectionTable* table = nullptr;
+  Statistics at_departure{};
+
+  void arrived(const ConnectionView&) noexcept override { ++arrivals; }
+  void departed(const ConnectionView&, Departure how) noexcept override {
+    ++departures;
+    if (remembers) ends.push_back(how);
+    if (table != nullptr) at_departure = table->statistics();
+  }
+  void refused(const Address&, Refusal why) noexcept override {
+    if (remembers) refusals.push_back(why);
+  }
+};
+
+class ConnectionTableTest : public testing::Test {
+ protected:
+  ConnectionTable& make(Limits limits) {
+    table_ = ConnectionTable::make(limits, told);
+    return *table_;
+  }
+  Told told;
+
+ private:
+  std::unique_ptr<ConnectionTable> table_;
+};
+
+TEST_F(ConnectionTableTest, CountsWhoComesAndGoes) {
+  ConnectionTable& table = make({10, kUnlimited, true});
+  ConnectionInfo* const first = table.admit(ip("10.0.0.1"), Transport::tcp);
+  ConnectionInfo* const second = table.admit(ip("10.0.0.2"), Transport::tcp);
+  ASSERT_TRUE(first != nullptr && second != nullptr);
+  detail::add(first->received, 100);
+  detail::add(first->sent, 50);
+  detail::add(first->messages, 3);
+  EXPECT_EQ(table.statistics().bytes_received, 100U) << "also while it is open";
+  EXPECT_EQ(table.open(), 2U);
+  table.departed(*first, Errc::end_of_stream);
+  table.departed(*second, Errc::reset);
+  const Statistics total = table.statistics();
+  EXPECT_EQ(total.connections, 2U);
+  EXPECT_EQ(total.open, 0U);
+  EXPECT_EQ(total.most_at_once, 2U);
+  EXPECT_EQ(total.bytes_received, 100U);
+  EXPECT_EQ(total.bytes_sent, 50U);
+  EXPECT_EQ(total.messages, 3U);
+  EXPECT_EQ(total.reset, 1U);
+  EXPECT_EQ(table.departures(), 2U);
+  EXPECT_EQ(told.ends, (std::vector{Departure::finished, Departure::reset}));
+}
+
+TEST_F(ConnectionTableTest, TellsHowEachEnded) {
+  ConnectionTable& table = make({1, kUnlimited, true});
+  const std::array ends{std::pair{Errc::end_of_stream, Departure::finished}, std::pair{Errc::timed_out, Departure::timed_out},
+                        std::pair{Errc::canceled, Departure::cut}, std::pair{Errc::reset, Departure::reset},
+                        std::pair{Errc::broken_pipe, Departure::reset}};
+  for (const auto& [last, how] : ends) {
+    table.departed(*table.admit(ip("10.0.0.1"), Transport::tcp), last);
+    EXPECT_EQ(told.ends.back(), how);
+  }
+  const Statistics total = table.statistics();
+  EXPECT_EQ(total.timed_out, 1U);
+  EXPECT_EQ(total.cut, 1U);
+  EXPECT_EQ(total.reset, 2U);
+}
+
+TEST_F(ConnectionTableTest, RefusesBeyondItsSizeAndTakesTheNextAfterADeparture) {
+  ConnectionTable& table = make({2, kUnlimited, true});
+  ConnectionInfo* const first = table.admit(ip("10.0.0.1"), Transport::tcp);
+  EXPECT_NE(table.admit(ip("10.0.0.1"), Transport::tcp), nullptr);
+  EXPECT_EQ(table.admit(ip("10.0.0.1"), Transport::tcp), nullptr);
+  EXPECT_EQ(told.refusals, std::vector{Refusal::max_connections});
+  table.departed(*first, Errc::end_of_stream);
+  EXPECT_NE(table.admit(ip("10.0.0.1"), Transport::tcp), nullptr);
+  EXPECT_EQ(table.statistics().refused, 1U);
+  EXPECT_EQ(table.statistics().connections, 3U);
+}
+
+TEST_F(ConnectionTableTest, AllowsNobodyWhenItsSizeIsNothing) {
+  EXPECT_EQ(make({0, kUnlimited, true}).admit(ip("10.0.0.1"), Transport::tcp), nullptr);
+}
+
+TEST_F(ConnectionTableTest, LimitsEachAddressWhateverThePort) {
+  ConnectionTable& table = make({100, 2, true});
+  ConnectionInfo* const first = table.admit(ip("10.0.0.1", 1), Transport::tcp);
+  EXPECT_NE(table.admit(ip("10.0.0.1", 2), Transport::tcp), nullptr);
+  EXPECT_EQ(table.admit(ip("10.0.0.1", 3), Transport::tcp), nullptr);
+  EXPECT_EQ(table.admit(ip("::ffff:10.0.0.1", 4), Transport::tcp), nullptr) << "the same peer, seen by a dual stack";
+  EXPECT_NE(table.admit(ip("10.0.0.2", 1), Transport::tcp), nullptr);
+  EXPECT_EQ(told.refusals, std::vector(2, Refusal::max_per_address));
+  EXPECT_EQ(table.open(), 3U);
+  table.departed(*first, Errc::end_of_stream);
+  EXPECT_NE(table.admit(ip("10.0.0.1", 5), Transport::tcp), nullptr);
+}
+
+TEST_F(ConnectionTableTest, ExemptsLoopbackAndUnixPeersFromTheLimitByAddress) {
+  ConnectionTable& table = make({100, 1, true});
+  net::SocketAddress unnamed;
+  unnamed.storage.ss_family = AF_UNIX;
+  unnamed.length = sizeof(sa_family_t);
+  for (int count = 0; count < 3; ++count) {
+    EXPECT_NE(table.admit(ip("127.0.0.1"), Transport::tcp), nullptr);
+    EXPECT_NE(table.admit(ip("127.255.0.9"), Transport::tcp), nullptr);
+    EXPECT_NE(table.admit(ip("::1"), Transport::tcp), nullptr);
+    EXPECT_NE(table.admit(unnamed, Transport::unix_stream), nullptr);
+  }
+}
+
+TEST_F(ConnectionTableTest, LimitsLoopbackPeersToo) {
+  ConnectionTable& table = make({100, 1, false});
+  EXPECT_NE(table.admit(ip("127.0.0.1"), Transport::tcp), nullptr);
+  EXPECT_EQ(table.admit(ip("127.0.0.1"), Transport::tcp), nullptr);
+  EXPECT_NE(table.admit(ip("::1"), Transport::tcp), nullptr);
+  EXPECT_EQ(table.admit(ip("::1"), Transport::tcp), nullptr);
+}
+
+TEST_F(ConnectionTableTest, OneTurnedAwayWasNoConnection) {
+  ConnectionTable& table = make({10, kUnlimited, true});
+  table.turn_away(*table.admit(ip("10.0.0.1"), Transport::tcp), Refusal::out_of_resources);
+  const Statistics total = table.statistics();
+  EXPECT_EQ(total.connections, 0U);
+  EXPECT_EQ(total.open, 0U);
+  EXPECT_EQ(total.refused, 1U);
+  EXPECT_EQ(told.refusals, std::vector{Refusal::out_of_resources});
+}
+
+TEST_F(ConnectionTableTest, GivesNoNumberTwice) {
+  ConnectionTable& table = make({4, kUnlimited, true});
+  std::set<std::uint64_t> numbers;
+  for (int count = 0; count < 20; ++count) {
+    ConnectionInfo* const connection = table.admit(ip("10.0.0.1"), Transport::tcp);
+    numbers.insert(connection->id);
+    if (count % 2 == 0) table.departed(*connection, Errc::end_of_stream);
+    else table.turn_away(*connection, Refusal::out_of_resources);
+  }
+  EXPECT_EQ(numbers.size(), 20U);
+  EXPECT_EQ(*numbers.begin(), 1U);
+}
+
+TEST_F(ConnectionTableTest, CountsADepartingConnectionOnce) {
+  ConnectionTable& table = make({10, kUnlimited, true});
+  told.table = &table;
+  ConnectionInfo* const connection = table.admit(ip("10.0.0.1"), Transport::tcp);
+  detail::add(connection->received, 100);
+  table.departed(*connection, Errc::end_of_stream);
+  EXPECT_EQ(told.at_departure.bytes_received, 100U);
+}
+
+// Four threads at once.
+
+constexpr int kThreads = 4;
+constexpr int kRounds = 20'000;
+
+template <class Body>
+void in_threads(Body body) {
+  std::vector<std::thread> threads;
+  for (int index = 0; index < kThreads; ++index) threads.emplace_back([&body, index] { body(index); });
+  for (std::thread& thread : threads) thread.join();
+}
+
+TEST_F(ConnectionTableTest, IsExactUnderThreads) {
+  ConnectionTable& table = make({kThreads - 1, kUnlimited, true});
+  told.remembers = false;
+  std::atomic<std::uint64_t> admitted = 0;
+  std::atomic<std::uint64_t> refused = 0;
+  std::array<std::vector<std::uint64_t>, kThreads> numbers;
+  in_threads([&](int index) {
+    for (int round = 0; round < kRounds; ++round) {
+      ConnectionInfo* const connection = table.admit(ip("10.0.0.1"), Transport::tcp);
+      if (connection == nullptr) {
+        ++refused;
+        continue;
+      }
+      ++admitted;
+      numbers[static_cast<std::size_t>(index)].push_back(connection->id);
+      detail::add(connection->received, 3);
+      detail::add(connection->messages, 1);
+      table.departed(*connection, Errc::end_of_stream);
+    }
+  });
+  const Statistics total = table.statistics();
+  EXPECT_EQ(total.connections, admitted);
+  EXPECT_EQ(total.refused, refused);
+  EXPECT_EQ(total.open, 0U);
+  EXPECT_EQ(total.bytes_received, 3 * admitted);
+  EXPECT_EQ(total.messages, admitted);
+  EXPECT_LE(total.most_at_once, std::uint64_t{kThreads - 1});
+  std::set<std::uint64_t> all;
+  for (const auto& some : numbers) all.insert(some.begin(), some.end());
+  EXPECT_EQ(all.size(), admitted);
+}
+
+TEST_F(ConnectionTableTest, LetsNoMoreThanTheLimitOfOneAddressInUnderThreads) {
+  ConnectionTable& table = make({100, 2, true});
+  told.remembers = false;
+  std::atomic<int> in_use = 0;
+  std::atomic<int> most = 0;
+  in_threads([&](int) {
+    for (int round = 0; round < kRounds; ++round) {
+      ConnectionInfo* const connection = table.admit(ip("10.0.0.1"), Transport::tcp);
+      if (connection == nullptr) continue;
+      const int now = ++in_use;
+      for (int seen = most; seen < now && !most.compare_exchange_weak(seen, now);) {
+      }
+      --in_use;
+      table.departed(*connection, Errc::end_of_stream);
+    }
+  });
+  EXPECT_LE(most, 2);
+  EXPECT_EQ(table.open(), 0U);
+}
+
+TEST_F(ConnectionTableTest, StatisticsNeverCountBackUnderThreads) {
+  ConnectionTable& table = make({100, kUnlimited, true});
+  told.remembers = false;
+  std::atomic<bool> ended = false;
+  std::thread reader{[&] {
+    for (std::uint64_t last = 0; !ended;) {
+      const std::uint64_t now = table.statistics().bytes_received;
+      EXPECT_GE(now, last);
+      if (now < last) break;
+      last = now;
+    }
+  }};
+  in_threads([&](int) {
+    for (int round = 0; round < kRounds / 4; ++round) {
+      ConnectionInfo* const connection = table.admit(ip("10.0.0.1"), Transport::tcp);
+      detail::add(connection->received, 1);
+      table.departed(*connection, Errc::end_of_stream);
+    }
+  });
+  ended = true;
+  reader.join();
+}
+
+}  // namespace
+}  // namespace headrace::models

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+//
+// `headrace serve SERVICE`: what the user asked for, and the one call that does it.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "headrace/serve.hpp"
+#include "log.hpp"
+
+namespace headrace::tool {
+
+/// The options of `headrace serve`, already values; the initial values are what its help shows.
+struct ServeArguments {
+  std::string service;
+  std::vector<std::string> listen;  ///< empty: what `options` says
+  ServeOptions options;             ///< all but `listen` and `events`
+  LogFormat log_format = LogFormat::text;
+  bool verbose = false;
+};
+
+/// Serves until it is told to stop. The exit status: 0; 1 when it could not start or go on.
+[[nodiscard]] int run_serve(const ServeArguments& arguments);
+
+}  // namespace headrace::tool
