@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// The service of the README: sends back what it receives. `echo` listens on tcp://127.0.0.1:7788 under epoll-edge;
-// `echo unix:/tmp/echo.sock thread` elsewhere and under another model. Ctrl-C drains it. The same as a command of the
-// program is `headrace serve echo`, which has options for everything.
+// The service of the README: sends back what it receives. `echo` listens on tcp://127.0.0.1:7788
+// under epoll-edge; `echo unix:/tmp/echo.sock thread` elsewhere and under another model. Ctrl-C
+// drains it. The same as a command of the program is `headrace serve echo`, which has options for
+// everything.
 #include <cstdio>
 
 #include <headrace/headrace.hpp>

@@ -16,9 +16,11 @@ enum class Transport : std::uint8_t { tcp, udp, unix_stream, unix_datagram };
 
 /// The transport, and a host with a port or a path. Copied freely; nothing is resolved or opened.
 ///
-/// Written `tcp://host:port`, `udp://host:port`, `unix:/path`, `unix-datagram:/path`, `unix:@abstract`; shorthands for
-/// TCP: `7788`, `:7788`, `host:7788`, `[::1]:7788`. The host may be a name, an IPv4 or IPv6 address (in brackets, with
-/// `%zone`), `*` for every address of the machine, or absent for loopback: nobody is let in by accident.
+/// Written `tcp://host:port`, `udp://host:port`, `unix:/path`, `unix-datagram:/path`,
+/// `unix:@abstract`; shorthands for TCP: `7788`, `:7788`, `host:7788`, `[::1]:7788`. The host may
+/// be a name, an IPv4 or IPv6 address (in brackets, with
+/// `%zone`), `*` for every address of the machine, or absent for loopback: nobody is let in by
+/// accident.
 class Address {
  public:
   static constexpr std::size_t kLongestHost = 253;  // RFC 1035, section 2.3.4
@@ -27,8 +29,10 @@ class Address {
   /// Fails with `invalid_address`; `call` then says what is wrong: "port is above 65535".
   [[nodiscard]] static Result<Address> parse(std::string_view text) noexcept;
 
-  /// `host` is a name, a numeric address without brackets, or "*". It must not be longer than kLongestHost.
-  [[nodiscard]] static Address ip(Transport transport, std::string_view host, std::uint16_t port) noexcept;
+  /// `host` is a name, a numeric address without brackets, or "*". It must not be longer than
+  /// kLongestHost.
+  [[nodiscard]] static Address ip(Transport transport, std::string_view host,
+                                  std::uint16_t port) noexcept;
 
   /// `path` begins with '@' for the abstract name space. It must not be longer than kLongestPath.
   [[nodiscard]] static Address local(Transport transport, std::string_view path) noexcept;
@@ -40,11 +44,16 @@ class Address {
   }
 
   /// The host, without brackets; empty for a Unix address.
-  [[nodiscard]] std::string_view host() const noexcept { return is_unix() ? std::string_view{} : name(); }
+  [[nodiscard]] std::string_view host() const noexcept {
+    return is_unix() ? std::string_view{} : name();
+  }
   /// The port in host byte order; 0 asks the kernel for a free one.
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
-  /// The path, or '@' and the abstract name, or "" for an unnamed Unix socket; empty for an IP address.
-  [[nodiscard]] std::string_view path() const noexcept { return is_unix() ? name() : std::string_view{}; }
+  /// The path, or '@' and the abstract name, or "" for an unnamed Unix socket; empty for an IP
+  /// address.
+  [[nodiscard]] std::string_view path() const noexcept {
+    return is_unix() ? name() : std::string_view{};
+  }
 
   /// The same address with another port.
   [[nodiscard]] Address with_port(std::uint16_t port) const noexcept;

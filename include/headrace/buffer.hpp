@@ -42,8 +42,9 @@ void give_back(BufferBlock* block) noexcept;
 
 /// A lease on received bytes; gives the memory back when destroyed. Never empty unless moved from.
 ///
-/// Belongs to the engine that filled it: destroy it on that engine's thread and before that engine. Holding it costs
-/// the engine a buffer (64 KiB of address space), so copy out what is kept for long.
+/// Belongs to the engine that filled it: destroy it on that engine's thread and before that engine.
+/// Holding it costs the engine a buffer (64 KiB of address space), so copy out what is kept for
+/// long.
 class Buffer {
  public:
   explicit Buffer(detail::Lease lease) noexcept : lease_{lease} {}

@@ -20,7 +20,8 @@ extern const OperationType channel_receive_operation;
 struct ValueType {
   std::size_t size;
   std::size_t alignment;
-  void (*move)(void* to, void* from) noexcept;  // constructs at `to`; `from` is left to be destroyed
+  void (*move)(void* to,
+               void* from) noexcept;  // constructs at `to`; `from` is left to be destroyed
   void (*destroy)(void* value) noexcept;
 };
 
@@ -54,11 +55,12 @@ struct ValueTypeOf {
 
 }  // namespace detail
 
-/// A queue of at most `capacity` values, sent and received by any number of tasks on any engines, in order.
+/// A queue of at most `capacity` values, sent and received by any number of tasks on any engines,
+/// in order.
 ///
-/// The channel must outlive every task that uses it. Its operations are awaited like any other and wait on the engine
-/// named in the call, which must be the engine of the calling task. The `try_` members and `close` may be called from
-/// any thread. `T` must move without throwing.
+/// The channel must outlive every task that uses it. Its operations are awaited like any other and
+/// wait on the engine named in the call, which must be the engine of the calling task. The `try_`
+/// members and `close` may be called from any thread. `T` must move without throwing.
 template <class T>
 class Channel {
   static_assert(std::is_nothrow_move_constructible_v<T>);
@@ -66,7 +68,8 @@ class Channel {
   template <class R>
   class [[nodiscard]] Wait {
    public:
-    Wait(const detail::OperationType& what, Engine& engine, detail::ChannelCore* core, Deadline deadline) noexcept
+    Wait(const detail::OperationType& what, Engine& engine, detail::ChannelCore* core,
+         Deadline deadline) noexcept
         : node_{what, detail::own_record(engine), deadline} {
       node_.awaited = core;
       node_.value = &value_;
@@ -105,8 +108,8 @@ class Channel {
   /// `capacity` is at least 1: a full channel makes its senders wait.
   explicit Channel(std::size_t capacity) : handle_{detail::ValueTypeOf<T>::type, capacity} {}
 
-  /// Completes when `value` is queued or handed to a waiting receiver. Failures: `broken_pipe` (closed), `timed_out`,
-  /// `canceled`; the value is then destroyed.
+  /// Completes when `value` is queued or handed to a waiting receiver. Failures: `broken_pipe`
+  /// (closed), `timed_out`, `canceled`; the value is then destroyed.
   [[nodiscard]] auto send(Engine& engine, T value, Deadline deadline = Deadline::never()) noexcept {
     return Sending{*this, engine, std::move(value), deadline};
   }
@@ -116,13 +119,15 @@ class Channel {
     return Wait<Result<T>>{detail::channel_receive_operation, engine, handle_.core(), deadline};
   }
 
-  /// Without waiting; `would_wait` when full, `broken_pipe` when closed. `value` is moved from only on success.
+  /// Without waiting; `would_wait` when full, `broken_pipe` when closed. `value` is moved from only
+  /// on success.
   [[nodiscard]] Result<> try_send(T&& value) noexcept { return handle_.try_send(&value); }
 
   /// Without waiting; `would_wait` when empty, `end_of_stream` when closed and empty.
   [[nodiscard]] Result<T> try_receive() noexcept;
 
-  /// No more values can be sent; what is queued can still be received. Wakes everybody who waits. May be repeated.
+  /// No more values can be sent; what is queued can still be received. Wakes everybody who waits.
+  /// May be repeated.
   void close() noexcept { handle_.close(); }
 
  private:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// How long an operation may take. A deadline is an argument of the operation, never a race against a timer: an engine
-// that blocks has no second thing to wait for.
+// How long an operation may take. A deadline is an argument of the operation, never a race against
+// a timer: an engine that blocks has no second thing to wait for.
 #pragma once
 
 #include <algorithm>
@@ -13,9 +13,9 @@ namespace headrace {
 
 /// "Within d from the start of the operation", "at t", or "never". 8 bytes, copied freely.
 ///
-/// `after(d)` costs no clock reading where it is written: the engine counts from its own cached clock (event loops) or
-/// lets the kernel count (blocking engine). An operation never ends before its deadline; it may end a timer tick
-/// (1 ms) plus the length of the turn later. Times are CLOCK_MONOTONIC, see clock_gettime(2).
+/// `after(d)` counts from the start of the operation. An operation never ends before its deadline; it
+/// may end a tick (1 ms; a tick of the kernel, up to 10 ms, under the blocking engine) and the length
+/// of the loop's turn later. Times are CLOCK_MONOTONIC, see clock_gettime(2).
 class Deadline {
  public:
   using Duration = std::chrono::nanoseconds;
@@ -30,7 +30,7 @@ class Deadline {
 
   /// At `time` of std::chrono::steady_clock.
   [[nodiscard]] static constexpr Deadline at(TimePoint time) noexcept {
-    return Deadline{~std::chrono::duration_cast<Duration>(time.time_since_epoch()).count()};
+    return Deadline{~std::max(std::int64_t{0}, Duration{time.time_since_epoch()}.count())};
   }
 
   [[nodiscard]] constexpr bool is_never() const noexcept { return raw_ == kNever; }
@@ -51,7 +51,8 @@ class Deadline {
   static constexpr std::int64_t kLongest = std::numeric_limits<std::int64_t>::max() - 1;
   explicit constexpr Deadline(std::int64_t raw) noexcept : raw_{raw} {}
 
-  std::int64_t raw_;  // above 0: one more than the nanoseconds from the start; below: ~ of the time on the clock
+  std::int64_t raw_;  // above 0: one more than the nanoseconds from the start; below: ~ of the time
+                      // on the clock
 };
 static_assert(sizeof(Deadline) == 8);
 

@@ -32,16 +32,16 @@ enum class Refusal : std::uint8_t {
 
 /// Counts since the server started. Exact; read at any time from any thread.
 struct Statistics {
-  std::uint64_t connections = 0;      ///< accepted and served
-  std::uint64_t open = 0;             ///< being served now
+  std::uint64_t connections = 0;  ///< accepted and served
+  std::uint64_t open = 0;         ///< being served now
   std::uint64_t most_at_once = 0;
   std::uint64_t bytes_received = 0;
   std::uint64_t bytes_sent = 0;
-  std::uint64_t messages = 0;         ///< receives that brought bytes
-  std::uint64_t refused = 0;          ///< accepted and closed at once, by a limit or for want of resources
+  std::uint64_t messages = 0;  ///< receives that brought bytes
+  std::uint64_t refused = 0;   ///< accepted and closed at once, by a limit or for want of resources
   std::uint64_t timed_out = 0;
   std::uint64_t reset = 0;
-  std::uint64_t cut = 0;              ///< by the drain
+  std::uint64_t cut = 0;  ///< by the drain
   std::chrono::nanoseconds running{};
 };
 
@@ -54,8 +54,8 @@ struct ConnectionView {
   std::uint64_t messages;
 };
 
-/// Override what you want to hear. Called on the thread where it happens, several at once: make it thread-safe, quick,
-/// and never let it throw.
+/// Override what you want to hear. Called on the thread where it happens, several at once: make it
+/// thread-safe, quick, and never let it throw.
 class ServerEvents {
  public:
   virtual ~ServerEvents() = default;
@@ -64,14 +64,20 @@ class ServerEvents {
   [[nodiscard]] virtual bool wants_messages() const noexcept { return false; }
 
   /// Connections are being accepted at `at`. `backlog` is the kernel's effective one.
-  virtual void listening(const Address& at, const ModelInfo& model, unsigned workers, int backlog) noexcept {
+  virtual void listening(const Address& at, const ModelInfo& model, unsigned workers,
+                         int backlog) noexcept {
     (void)at, (void)model, (void)workers, (void)backlog;
   }
   virtual void arrived(const ConnectionView& connection) noexcept { (void)connection; }
-  virtual void message(const ConnectionView& connection, ByteView bytes) noexcept { (void)connection, (void)bytes; }
-  virtual void departed(const ConnectionView& connection, Departure how) noexcept { (void)connection, (void)how; }
+  virtual void message(const ConnectionView& connection, ByteView bytes) noexcept {
+    (void)connection, (void)bytes;
+  }
+  virtual void departed(const ConnectionView& connection, Departure how) noexcept {
+    (void)connection, (void)how;
+  }
   virtual void refused(const Address& peer, Refusal why) noexcept { (void)peer, (void)why; }
-  /// Accepting has stopped for want of `failure`'s resource and is tried again; at most once a second.
+  /// Accepting has stopped for want of `failure`'s resource and is tried again; at most once a
+  /// second.
   virtual void accept_paused(const Failure& failure) noexcept { (void)failure; }
   /// Every `statistics_every`.
   virtual void statistics(const Statistics& now) noexcept { (void)now; }
@@ -79,10 +85,13 @@ class ServerEvents {
   virtual void draining(std::uint64_t open) noexcept { (void)open; }
   virtual void stopped(const Statistics& total) noexcept { (void)total; }
   /// The server cannot go on, or not start. `address` is the text it was given, or "".
-  virtual void failed(std::string_view address, const Failure& failure) noexcept { (void)address, (void)failure; }
+  virtual void failed(std::string_view address, const Failure& failure) noexcept {
+    (void)address, (void)failure;
+  }
 };
 
-/// Tells stderr, in plain lines: where it listens, why it failed, what it did. The default of `serve()`.
+/// Tells stderr, in plain lines: where it listens, why it failed, what it did. The default of
+/// `serve()`.
 [[nodiscard]] ServerEvents& plain_events() noexcept;
 
 }  // namespace headrace

@@ -39,7 +39,7 @@ enum class LauncherKind : std::uint8_t {
 /// A row of the table of models. Static storage.
 struct ModelInfo {
   Model model;
-  std::string_view name;     ///< what `--model` takes: "epoll-edge"
+  std::string_view name;  ///< what `--model` takes: "epoll-edge"
   LauncherKind launcher;
   EngineKind engine;
   unsigned default_workers;  ///< 0 where the model has no workers

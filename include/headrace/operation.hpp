@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// What a coroutine awaits: an operation that some engine carries out. The layout stands here so that the result is
-// read in line; everything that acts on it is inside the library. Nothing in `detail` is for users.
+// What a coroutine awaits: an operation that some engine carries out. The layout stands here so
+// that the result is read in line; everything that acts on it is inside the library. Nothing in
+// `detail` is for users.
 //
-// An operation lives in its awaiter, so in the frame of the coroutine that awaits it: none is ever allocated.
-// Request and result share storage (see docs/adr/0001-operations-are-the-seam.md).
+// An operation lives in its awaiter, so in the frame of the coroutine that awaits it: none is ever
+// allocated. Request and result share storage (see docs/adr/0001-operations-are-the-seam.md).
 #pragma once
 
 #include <atomic>
@@ -24,7 +25,8 @@ class Stream;
 
 namespace detail {
 
-struct OperationType;  // what an operation does: attempt, absorb a completion, describe itself (src/engines)
+struct OperationType;  // what an operation does: attempt, absorb a completion, describe itself
+                       // (src/engines)
 struct SocketRecord;   // the engine's side of a socket
 struct TaskState;      // the task that waits
 
@@ -61,7 +63,8 @@ static_assert(sizeof(Operation) == 64);
 struct TimerNode {
   TimerNode* later = nullptr;  // neighbours in a slot; null: not in the wheel
   TimerNode* earlier = nullptr;
-  std::int64_t due = std::numeric_limits<std::int64_t>::max();  // ns on the steady clock; highest: not in the wheel
+  std::int64_t due = std::numeric_limits<std::int64_t>::max();  // ns on the steady clock; highest:
+                                                                // not in the wheel
 };
 
 /// An operation that no system call completes but somebody's wake: sleep, join, Channel.
@@ -70,19 +73,21 @@ struct WaitNode : Operation, TimerNode {
 
   using Operation::Operation;
   std::atomic<std::uint32_t> state = idle;  // also the word a blocked thread sleeps on (futex(2))
-  WaitNode* next_woken = nullptr;   // in its engine's inbox
-  WaitNode* next_waiter = nullptr;  // in the Channel's queue
-  void* value = nullptr;            // where a Channel takes the value from, or puts it
-  void* awaited = nullptr;          // the Channel or the scope
+  WaitNode* next_woken = nullptr;           // in its engine's inbox
+  WaitNode* next_waiter = nullptr;          // in the Channel's queue
+  void* value = nullptr;                    // where a Channel takes the value from, or puts it
+  void* awaited = nullptr;                  // the Channel or the scope
 };
 
 /// The record that stands for the engine itself in operations without a socket.
 SocketRecord* own_record(Engine& engine) noexcept;
 
-/// Whether `operation` finished at once. If not, its waiter is resumed from the engine's run(), never from in here.
+/// Whether `operation` finished at once. If not, its waiter is resumed from the engine's run(),
+/// never from in here.
 bool start(Operation& operation) noexcept;
 
-/// The result of a finished operation, as the awaiting coroutine sees it. One specialization per result type.
+/// The result of a finished operation, as the awaiting coroutine sees it. One specialization per
+/// result type.
 template <class T>
 T take(Operation& operation) noexcept;
 
@@ -103,7 +108,8 @@ inline Result<Buffer> take(Operation& operation) noexcept {
 /// What `co_await` takes to wait for a wake.
 class [[nodiscard]] Waiting {
  public:
-  Waiting(const detail::OperationType& what, Engine& engine, Deadline until, void* awaited = nullptr) noexcept
+  Waiting(const detail::OperationType& what, Engine& engine, Deadline until,
+          void* awaited = nullptr) noexcept
       : node_{what, detail::own_record(engine), until} {
     node_.awaited = awaited;
   }
@@ -115,23 +121,28 @@ class [[nodiscard]] Waiting {
   detail::WaitNode node_;
 };
 
-/// What `co_await` takes: one operation. Await it where it is made; it can be neither copied nor moved.
+/// What `co_await` takes: one operation. Await it where it is made; it can be neither copied nor
+/// moved.
 template <class T>
 class [[nodiscard]] Awaitable {
  public:
   Awaitable(const detail::OperationType& what, detail::SocketRecord* on, Deadline until) noexcept
       : operation_{what, on, until} {}
-  Awaitable(const detail::OperationType& what, detail::SocketRecord* on, Deadline until, ByteView sending) noexcept
+  Awaitable(const detail::OperationType& what, detail::SocketRecord* on, Deadline until,
+            ByteView sending) noexcept
       : operation_{what, on, until} {
     operation_.sending = sending;
   }
-  Awaitable(const detail::OperationType& what, detail::SocketRecord* on, Deadline until, const void* target) noexcept
+  Awaitable(const detail::OperationType& what, detail::SocketRecord* on, Deadline until,
+            const void* target) noexcept
       : operation_{what, on, until} {
     operation_.target = target;
   }
 
   bool await_ready() noexcept { return detail::start(operation_); }
-  void await_suspend(std::coroutine_handle<> waiter) noexcept { operation_.waiter = waiter.address(); }
+  void await_suspend(std::coroutine_handle<> waiter) noexcept {
+    operation_.waiter = waiter.address();
+  }
   T await_resume() noexcept { return detail::take<T>(operation_); }
 
  private:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// How a call ends: a value, or a Failure that says which call failed and why. Expected outcomes (the peer closed, a
-// deadline passed, the port is taken) are values and never exceptions.
+// How a call ends: a value, or a Failure that says which call failed and why. Expected outcomes
+// (the peer closed, a deadline passed, the port is taken) are values and never exceptions.
 #pragma once
 
 #include <cstdint>
@@ -11,24 +11,24 @@ namespace headrace {
 
 /// Why something did not happen. One word a reason, the same under every I/O model.
 enum class Errc : std::uint8_t {
-  end_of_stream = 1,    ///< The peer sent FIN, or a Channel was closed: nothing more will come.
-  timed_out,            ///< The deadline passed first. The socket is still good.
-  canceled,             ///< The task was cancelled, or its server cut what was left.
-  draining,             ///< The server is stopping and this receive would have had to wait.
-  reset,                ///< The peer reset the connection (RST).
-  broken_pipe,          ///< We, or the peer, have closed the direction written to.
-  refused,              ///< Nobody listens at that address.
-  unreachable,          ///< No route, host or network down, or the network timed out.
-  address_in_use,       ///< Another socket holds the address.
-  address_unavailable,  ///< The address is not one of this machine's.
-  permission_denied,    ///< EACCES or EPERM.
-  invalid_address,      ///< The text is no address; `call` says what is wrong with it.
-  name_not_found,       ///< The host name has no address.
-  too_many_descriptors, ///< Descriptor limit of the process, of the system, or of select(2).
-  out_of_memory,        ///< ENOMEM or ENOBUFS.
-  not_supported,        ///< The kernel, the engine or the transport cannot do this.
-  would_wait,           ///< A `try_` call that could only have gone on by waiting.
-  system_error,         ///< Any other errno; see `Failure::error`.
+  end_of_stream = 1,     ///< The peer sent FIN, or a Channel was closed: nothing more will come.
+  timed_out,             ///< The deadline passed first. The socket is still good.
+  canceled,              ///< The task was cancelled, or its server cut what was left.
+  draining,              ///< The server is stopping and this receive would have had to wait.
+  reset,                 ///< The peer reset the connection (RST).
+  broken_pipe,           ///< We, or the peer, have closed the direction written to.
+  refused,               ///< Nobody listens at that address.
+  unreachable,           ///< No route, host or network down, or the network timed out.
+  address_in_use,        ///< Another socket holds the address.
+  address_unavailable,   ///< The address is not one of this machine's.
+  permission_denied,     ///< EACCES or EPERM.
+  invalid_address,       ///< The text is no address; `call` says what is wrong with it.
+  name_not_found,        ///< The host name has no address.
+  too_many_descriptors,  ///< Descriptor limit of the process, of the system, or of select(2).
+  out_of_memory,         ///< ENOMEM or ENOBUFS.
+  not_supported,         ///< The kernel, the engine or the transport cannot do this.
+  would_wait,            ///< A `try_` call that could only have gone on by waiting.
+  system_error,          ///< Any other errno; see `Failure::error`.
 };
 
 /// A few words for a person, in English: "connection reset by the peer". Static storage.
@@ -36,8 +36,8 @@ enum class Errc : std::uint8_t {
 
 /// What failed and why. 16 bytes, copied freely; whoever knows the address adds it to the message.
 struct Failure {
-  const char* call = "";    ///< The system call or step that failed, or the detail. Static storage.
-  std::int32_t error = 0;   ///< The errno of that call; 0 when the kernel was not asked.
+  const char* call = "";   ///< The system call or step that failed, or the detail. Static storage.
+  std::int32_t error = 0;  ///< The errno of that call; 0 when the kernel was not asked.
   Errc code = Errc::system_error;
 
   /// The errno translated to ours. `call` must have static storage.

@@ -40,7 +40,9 @@ class Limit {
   [[nodiscard]] static constexpr Limit automatic() noexcept { return Limit{kAutomatic}; }
   [[nodiscard]] constexpr bool is_none() const noexcept { return value_ == kNone; }
   [[nodiscard]] constexpr bool is_automatic() const noexcept { return value_ == kAutomatic; }
-  [[nodiscard]] constexpr std::uint32_t number() const noexcept { return static_cast<std::uint32_t>(value_); }
+  [[nodiscard]] constexpr std::uint32_t number() const noexcept {
+    return static_cast<std::uint32_t>(value_);
+  }
 
  private:
   static constexpr std::int64_t kNone = -1;
@@ -67,7 +69,8 @@ class Workers {
   unsigned count_;
 };
 
-/// Stops a server from another thread of the same process, as SIGTERM does. Outlives the `serve` it was given to.
+/// Stops a server from another thread of the same process, as SIGTERM does. Outlives the `serve` it
+/// was given to.
 class Stopper {
  public:
   Stopper();
@@ -94,27 +97,31 @@ struct ServeOptions {
   Model model = Model::epoll_edge;
   Workers workers = Workers::by_model();
   Backlog backlog{};
-  /// Connections at once; more are accepted and closed. Automatic: the descriptor limit, raised to the hard one, less 64.
+  /// Connections at once; more are accepted and closed. Automatic: the descriptor limit, raised to
+  /// the hard one, less 64.
   Limit max_connections = Limit::automatic();
   /// The same for one peer address. Automatic: 256, but none for loopback and Unix peers.
   Limit max_per_address = Limit::automatic();
-  /// A connection on which no byte moves for so long gets `timed_out` from the operation it waits in.
+  /// A connection on which no byte moves for so long gets `timed_out` from the operation it waits
+  /// in.
   Deadline idle_timeout = Deadline::after(std::chrono::minutes{10});
   /// How long connections may take to end once the server is told to stop; what is left is cut.
   std::chrono::nanoseconds drain = std::chrono::seconds{5};
   Deadline statistics_every = Deadline::never();
-  /// SIGTERM and SIGINT begin the drain, a second one ends it at once; SIGPIPE is not raised. False: leave them alone.
+  /// SIGTERM, SIGINT and, where there is a terminal, SIGHUP begin the drain, a second one ends it
+  /// at once; SIGPIPE is not raised. False: leave them alone.
   bool handle_signals = true;
   Stopper* stopper = nullptr;
   ServerEvents* events = &plain_events();
 };
 
-/// Serves until SIGTERM, SIGINT or the stopper, then drains: what was received is answered, what does not end in time
-/// is cut and counted. Returns the exit status: 0 after a stop, also with cuts; 1 when it could not start or go on;
-/// 2 for options that make no sense. Why is told to `events`.
+/// Serves until SIGTERM, SIGINT or the stopper, then drains: what was received is answered, what
+/// does not end in time is cut and counted. Returns the exit status: 0 after a stop, also with
+/// cuts; 1 when it could not start or go on; 2 for options that make no sense. Why is told to
+/// `events`.
 ///
-/// Uses the calling thread. One `serve` with `handle_signals` at a time in a process. Blocking models use SIGURG to
-/// interrupt their threads. See docs/architecture.md.
+/// Uses the calling thread. One `serve` with `handle_signals` at a time in a process. Blocking
+/// models use SIGURG to interrupt their threads. See docs/architecture.md.
 [[nodiscard]] int serve(const Service& service, const ServeOptions& options = {});
 
 }  // namespace headrace

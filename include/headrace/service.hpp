@@ -17,22 +17,26 @@ enum class Needs : std::uint8_t { nothing, shared_memory };
 /// How many clients a service can serve at once.
 enum class Concurrency : std::uint8_t { unlimited, one };
 
-/// A coroutine that serves one peer, with what it needs of its model. A plain coroutine function converts to it.
+/// A coroutine that serves one peer, with what it needs of its model. A plain coroutine function
+/// converts to it.
 ///
-/// `run` is called on the thread (or in the process) that serves the connection; what it reaches beyond its argument
-/// must be safe to use from several threads, and outlive the server.
+/// `run` is called on the thread (or in the process) that serves the connection; what it reaches
+/// beyond its argument must be safe to use from several threads, and outlive the server.
 class Service {
  public:
   using Function = Task<> (*)(Stream peer);
 
   Service(Function function) noexcept : plain_{function} {}
 
-  /// A function with state of its own: `Service{chat, room}` calls `chat(room, peer)`. Borrows `state`.
+  /// A function with state of its own: `Service{chat, room}` calls `chat(room, peer)`. Borrows
+  /// `state`.
   template <class State>
   Service(Task<> (*function)(State& state, Stream peer), State& state) noexcept
-      : state_{&state}, with_state_{reinterpret_cast<void (*)()>(function)}, call_{[](const Service& self, Stream peer) {
-          return reinterpret_cast<Task<> (*)(State&, Stream)>(self.with_state_)(*static_cast<State*>(self.state_),
-                                                                                std::move(peer));
+      : state_{&state},
+        with_state_{reinterpret_cast<void (*)()>(function)},
+        call_{[](const Service& self, Stream peer) {
+          return reinterpret_cast<Task<> (*)(State&, Stream)>(self.with_state_)(
+              *static_cast<State*>(self.state_), std::move(peer));
         }} {}
 
   Service& needing(Needs what) noexcept {

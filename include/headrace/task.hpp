@@ -2,8 +2,9 @@
 //
 // Task: a coroutine that is awaited by another, or given to a TaskScope.
 //
-// A child is started inside its parent's await_suspend, which then says whether to suspend at all. So a loop that
-// awaits children which never wait uses no stack and needs no tail call (docs/adr/0005-no-symmetric-transfer.md).
+// A child is started inside its parent's await_suspend, which then says whether to suspend at all.
+// So a loop that awaits children which never wait uses no stack and needs no tail call
+// (docs/adr/0005-no-symmetric-transfer.md).
 #pragma once
 
 #include <atomic>
@@ -22,20 +23,29 @@ namespace detail {
 
 struct Operation;
 
-/// What the engine knows of a whole task: kept in its outermost frame, the root. Unused in the frames below.
+/// What the engine knows of a whole task: kept in its outermost frame, the root. Unused in the
+/// frames below.
 struct TaskState {
-  Operation* waiting = nullptr;   // the one operation the task is suspended in
-  TaskScope* scope = nullptr;     // null: not a root
-  TaskState* next = nullptr;      // the other tasks of the scope
+  Operation* waiting = nullptr;  // the one operation the task is suspended in
+  TaskScope* scope = nullptr;    // null: not a root
+  TaskScope* scopes = nullptr;   // made by this task: what cancels it cancels theirs
+  TaskState* next = nullptr;     // the other tasks of the scope
   TaskState* previous = nullptr;
-  std::atomic<bool> canceled = false;  // sticky: every operation started from now on fails with `canceled`
+  std::atomic<bool> canceled =
+      false;  // sticky: every operation started from now on fails with `canceled`
+  std::atomic<bool> in_kernel =
+      false;  // blocking engines: its thread may be asleep in a system call
 };
 
 /// Ends a root: destroys `frame` (which closes the sockets it holds), then tells the scope.
 void finish_root(TaskState& state, std::coroutine_handle<> frame) noexcept;
 
+/// Ends the program with a message: the compiler has laid out a coroutine's frame wrongly.
+[[noreturn]] void refuse_frame() noexcept;
+
 struct PromiseBase : TaskState {
-  std::coroutine_handle<> parent{};  // set once the child came back unfinished; null while it runs in line
+  std::coroutine_handle<>
+      parent{};  // set once the child came back unfinished; null while it runs in line
 
   struct Finish {
     bool await_ready() const noexcept { return false; }
@@ -49,7 +59,20 @@ struct PromiseBase : TaskState {
     void await_resume() const noexcept {}
   };
 
-  std::suspend_always initial_suspend() const noexcept { return {}; }
+  // GCC 12 misplaces the promise in the frame of some coroutines that await in a condition and
+  // declare no variable; resuming such a frame would jump anywhere. Declaring a variable avoids it.
+  struct Begin {
+    const PromiseBase* promise;
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    void await_suspend(std::coroutine_handle<Promise> frame) const noexcept {
+      if (&frame.promise() != promise) [[unlikely]]
+        refuse_frame();
+    }
+    void await_resume() const noexcept {}
+  };
+
+  Begin initial_suspend() const noexcept { return {this}; }
   Finish final_suspend() const noexcept { return {}; }
   /// Exceptions are for programming errors; none crosses a co_await.
   [[noreturn]] void unhandled_exception() const noexcept { std::terminate(); }
@@ -84,11 +107,12 @@ struct Promise<void> : PromiseBase {
 
 }  // namespace detail
 
-/// A coroutine that has not started yet. Either `co_await` it, once, or give it to `TaskScope::spawn`.
+/// A coroutine that has not started yet. Either `co_await` it, once, or give it to
+/// `TaskScope::spawn`.
 ///
-/// Owns the frame: a Task never awaited is destroyed without having run. Parameters belong to the frame, so take
-/// them by value; what they hold (a Stream) lives until the frame is destroyed, not until co_return.
-/// An exception that leaves the body ends the program (std::terminate).
+/// Owns the frame: a Task never awaited is destroyed without having run. Parameters belong to the
+/// frame, so take them by value; what they hold (a Stream) lives until the frame is destroyed, not
+/// until co_return. An exception that leaves the body ends the program (std::terminate).
 template <class T = void>
 class [[nodiscard]] Task {
  public:

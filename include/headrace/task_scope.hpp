@@ -15,34 +15,38 @@ class Engine;
 namespace detail {
 struct WaitNode;
 struct ScopeAccess;
-}
+}  // namespace detail
 
 /// Tasks that run beside each other and are joined before the scope ends.
 ///
-/// Tasks of one connection, also of its nested scopes, run one at a time and give way only inside an operation: they
-/// may share the locals of the task that spawned them without a lock, under every model. Under a blocking engine each
-/// spawned task is a thread, held back by the connection's lock.
+/// Tasks of one connection, also of its nested scopes, run one at a time and give way only inside
+/// an operation: they may share the locals of the task that spawned them without a lock, under
+/// every model. Under a blocking engine each spawned task is a thread, held back by the
+/// connection's lock.
 ///
-/// Must be joined before it is destroyed; destroying it with a task still running ends the program. Nothing is ever
-/// detached. Use it from tasks of its engine only.
+/// Must be joined before it is destroyed; destroying it with a task still running ends the program.
+/// Nothing is ever detached. Use it from tasks of its engine only.
 class TaskScope {
  public:
-  explicit TaskScope(Engine& engine) noexcept : engine_{&engine} {}
+  explicit TaskScope(Engine& engine) noexcept;
   TaskScope(const TaskScope&) = delete;
   TaskScope& operator=(const TaskScope&) = delete;
   ~TaskScope();
 
-  /// Starts `task`: on a loop at once, up to its first wait; under a blocking engine as a thread of its own.
-  /// Fails with `too_many_descriptors` or `out_of_memory` when no thread can be had (the task is then destroyed
-  /// without having run), and with `canceled` after `cancel()`.
+  /// Starts `task`: on a loop at once, up to its first wait; under a blocking engine as a thread of
+  /// its own. Fails with `too_many_descriptors` or `out_of_memory` when no thread can be had (the
+  /// task is then destroyed without having run), and with `canceled` after `cancel()`.
   [[nodiscard]] Result<> spawn(Task<> task);
 
-  /// From now on every operation of every task in the scope fails with `canceled`, those in flight too.
+  /// From now on every operation of every task in the scope, and in the scopes that they have made,
+  /// fails with `canceled`, those in flight too.
   ///
-  /// Returns at once; `join()` waits for the tasks to end. A cancelled send may have sent a part.
+  /// A scope made in a cancelled task is cancelled from the beginning. Waits for no task; `join()`
+  /// waits for the tasks to end. A cancelled send may have sent a part.
   void cancel() noexcept;
 
-  /// Completes when every task spawned so far, and meanwhile, has ended. Never fails, also in a cancelled task.
+  /// Completes when every task spawned so far, and meanwhile, has ended. Never fails, also in a
+  /// cancelled task.
   [[nodiscard]] Task<> join();
 
   /// How many tasks have not ended.
@@ -53,6 +57,8 @@ class TaskScope {
   friend struct detail::ScopeAccess;
 
   Engine* engine_;
+  detail::TaskState* maker_ = nullptr;  // the task whose frame the scope lives in
+  TaskScope* next_ = nullptr;           // that task's other scopes
   detail::TaskState* first_ = nullptr;
   detail::WaitNode* joining_ = nullptr;
   std::size_t running_ = 0;

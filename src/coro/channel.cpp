@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// The untyped part of a Channel: a ring of values and two queues of waiting tasks under one mutex, held for moves only.
-// A value goes straight to a waiting receiver; a waiting sender's value fills the place that a receiver has made.
+// The untyped part of a Channel: a ring of values and two queues of waiting tasks under one mutex,
+// held for moves only. A value goes straight to a waiting receiver; a waiting sender's value fills
+// the place that a receiver has made.
 //
 // The engine that owns a waiting task is told through EngineCore::wake, which any thread may call.
 #include "headrace/channel.hpp"
@@ -19,7 +20,8 @@ class ChannelCore {
   ChannelCore(const ValueType& type, std::size_t capacity)
       : type_{type},
         capacity_{capacity},
-        values_{static_cast<std::byte*>(::operator new(type.size* capacity, std::align_val_t{type.alignment}))} {
+        values_{static_cast<std::byte*>(
+            ::operator new(type.size * capacity, std::align_val_t{type.alignment}))} {
     assert(capacity > 0);
   }
 
@@ -27,7 +29,8 @@ class ChannelCore {
   ChannelCore& operator=(const ChannelCore&) = delete;
 
   ~ChannelCore() {
-    assert(receivers_.first == nullptr && senders_.first == nullptr && "a Channel must outlive its tasks");
+    assert(receivers_.first == nullptr && senders_.first == nullptr &&
+           "a Channel must outlive its tasks");
     for (; count_ != 0; --count_) type_.destroy(place(first_++));
     ::operator delete(values_, std::align_val_t{type_.alignment});
   }
@@ -128,7 +131,9 @@ class ChannelCore {
     node.socket->engine->wake(node);
   }
 
-  [[nodiscard]] void* place(std::size_t index) const noexcept { return values_ + index % capacity_ * type_.size; }
+  [[nodiscard]] void* place(std::size_t index) const noexcept {
+    return values_ + index % capacity_ * type_.size;
+  }
 
   const ValueType& type_;
   const std::size_t capacity_;
@@ -143,29 +148,48 @@ class ChannelCore {
 
 namespace {
 
-ChannelCore& core_of(const WaitNode& node) noexcept { return *static_cast<ChannelCore*>(node.awaited); }
+ChannelCore& core_of(const WaitNode& node) noexcept {
+  return *static_cast<ChannelCore*>(node.awaited);
+}
 
 template <Result<> (ChannelCore::*kMove)(void*, WaitNode*) noexcept>
 Verdict attempt(Operation& operation, SocketRecord&) noexcept {
   auto& node = static_cast<WaitNode&>(operation);
-  // Once it is queued another thread may finish the operation: it is not to be touched after `would_wait`.
+  // Once it is queued another thread may finish the operation: it is not to be touched after
+  // `would_wait`.
   const Result<> moved = (core_of(node).*kMove)(node.value, &node);
   if (moved) return finish(operation);
-  return moved.error().code == Errc::would_wait ? Verdict::would_wait : finish(operation, moved.error());
+  return moved.error().code == Errc::would_wait ? Verdict::would_wait
+                                                : finish(operation, moved.error());
 }
 
 bool abandon(WaitNode& node) noexcept { return core_of(node).abandon(node); }
 
 }  // namespace
 
-const OperationType channel_send_operation{"send on a channel", WaitFor::wake, false, false, false,
-                                           attempt<&ChannelCore::send>, start_with<attempt<&ChannelCore::send>>,
-                                           nullptr, nullptr, abandon};
-const OperationType channel_receive_operation{"receive on a channel", WaitFor::wake, false, false, false,
-                                              attempt<&ChannelCore::receive>, start_with<attempt<&ChannelCore::receive>>,
-                                              nullptr, nullptr, abandon};
+const OperationType channel_send_operation{"send on a channel",
+                                           WaitFor::wake,
+                                           false,
+                                           false,
+                                           false,
+                                           attempt<&ChannelCore::send>,
+                                           start_with<attempt<&ChannelCore::send>>,
+                                           nullptr,
+                                           nullptr,
+                                           abandon};
+const OperationType channel_receive_operation{"receive on a channel",
+                                              WaitFor::wake,
+                                              false,
+                                              false,
+                                              false,
+                                              attempt<&ChannelCore::receive>,
+                                              start_with<attempt<&ChannelCore::receive>>,
+                                              nullptr,
+                                              nullptr,
+                                              abandon};
 
-ChannelHandle::ChannelHandle(const ValueType& type, std::size_t capacity) : core_{new ChannelCore{type, capacity}} {}
+ChannelHandle::ChannelHandle(const ValueType& type, std::size_t capacity)
+    : core_{new ChannelCore{type, capacity}} {}
 
 ChannelHandle::~ChannelHandle() { delete core_; }
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// TaskScope: the list of running tasks, and the two operations without a socket that everybody needs: join and sleep.
-// Where a task runs (in line, or as a thread) is the engine's business.
+// TaskScope: the list of running tasks, and the two operations without a socket that everybody
+// needs: join and sleep. Where a task runs (in line, or as a thread) is the engine's business.
 #include "headrace/task_scope.hpp"
 
 #include <cassert>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <utility>
 
@@ -34,13 +35,30 @@ Verdict attempt_sleep(Operation& operation, SocketRecord&) noexcept {
 
 bool abandon_sleep(WaitNode&) noexcept { return true; }
 
-const OperationType join_operation{
-    "join", WaitFor::wake, false, false, false, ScopeAccess::attempt_join, start_with<ScopeAccess::attempt_join>, nullptr, nullptr, nullptr};
+const OperationType join_operation{"join",
+                                   WaitFor::wake,
+                                   false,
+                                   false,
+                                   false,
+                                   ScopeAccess::attempt_join,
+                                   start_with<ScopeAccess::attempt_join>,
+                                   nullptr,
+                                   nullptr,
+                                   nullptr};
 
 }  // namespace
 
 const OperationType sleep_operation{
-    "sleep", WaitFor::wake, false, false, true, attempt_sleep, start_with<attempt_sleep>, nullptr, nullptr, abandon_sleep};
+    "sleep", WaitFor::wake, false,        false, true, attempt_sleep, start_with<attempt_sleep>,
+    nullptr, nullptr,       abandon_sleep};
+
+void refuse_frame() noexcept {
+  (void)std::fputs(
+      "headrace: the compiler has misplaced the promise of a coroutine that awaits in a condition; "
+      "declare a variable in it (see headrace/task.hpp)\n",
+      stderr);
+  std::abort();
+}
 
 void finish_root(TaskState& state, std::coroutine_handle<> frame) noexcept {
   TaskScope& scope = *state.scope;
@@ -60,7 +78,19 @@ void finish_root(TaskState& state, std::coroutine_handle<> frame) noexcept {
 using detail::EngineCore;
 using detail::TaskState;
 
+TaskScope::TaskScope(Engine& engine) noexcept
+    : engine_{&engine}, maker_{static_cast<EngineCore&>(engine).current()} {
+  if (maker_ == nullptr) return;
+  next_ = std::exchange(maker_->scopes, this);
+  canceled_ = maker_->canceled.load(std::memory_order_relaxed);
+}
+
 TaskScope::~TaskScope() {
+  if (maker_ != nullptr) {
+    TaskScope** at = &maker_->scopes;
+    while (*at != this) at = &(*at)->next_;
+    *at = next_;
+  }
   if (running_ == 0) return;
   (void)std::fputs("headrace: a TaskScope was destroyed before it was joined\n", stderr);
   std::terminate();
@@ -85,9 +115,14 @@ Result<> TaskScope::spawn(Task<> task) {
 
 void TaskScope::cancel() noexcept {
   canceled_ = true;
-  for (TaskState* task = first_; task != nullptr; task = task->next) static_cast<EngineCore&>(*engine_).cancel(*task);
+  for (TaskState* task = first_; task != nullptr; task = task->next) {
+    static_cast<EngineCore&>(*engine_).cancel(*task);
+    for (TaskScope* made = task->scopes; made != nullptr; made = made->next_) made->cancel();
+  }
 }
 
-Task<> TaskScope::join() { (void)co_await Waiting{detail::join_operation, *engine_, Deadline::never(), this}; }
+Task<> TaskScope::join() {
+  (void)co_await Waiting{detail::join_operation, *engine_, Deadline::never(), this};
+}
 
 }  // namespace headrace

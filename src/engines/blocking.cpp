@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
-// The textbook way: recv(2) and send(2) return when they are done, and the thread sleeps in the kernel meanwhile. No
-// coroutine ever suspends here, so the body of a service *is* the textbook loop.
+// The textbook way: recv(2) and send(2) return when they are done, and the thread sleeps in the
+// kernel meanwhile. No coroutine ever suspends here, so the body of a service *is* the textbook
+// loop.
 //
-// A deadline is SO_RCVTIMEO or SO_SNDTIMEO, set once and again only for a shorter one: a poll(2) before each receive
-// would cost 5 to 10%. A thread that sleeps in a call is woken by a signal (SIGURG, whose handler does nothing) after a
-// sticky flag was set; as the signal may come just before the call begins, it is repeated until the call has returned.
-// Second tasks of a connection are threads of their own, one of which runs at a time.
-// Limit: a thread, or a process, for every connection. Not here: who makes them (src/models).
+// A deadline is SO_RCVTIMEO or SO_SNDTIMEO, set once and again only for a shorter one: a poll(2)
+// before each receive would cost 5 to 10%. A thread that sleeps in a call is woken by a signal
+// (SIGURG, whose handler does nothing) after a sticky flag was set; as the signal may come just
+// before the call begins, it is repeated until the call has returned. Second tasks of a connection
+// are threads of their own, one of which runs at a time. Limit: a thread, or a process, for every
+// connection. Not here: who makes them (src/models).
 #include "engines/blocking.hpp"
 
 #include <algorithm>
@@ -24,13 +26,14 @@ namespace {
 
 constexpr std::int64_t kNone = 0;
 constexpr std::int64_t kSecond = 1'000'000'000;
-constexpr std::int64_t kRepeat = 5'000'000;  // between two signals to a thread that has not seen the first
+constexpr std::int64_t kRepeat =
+    5'000'000;  // between two signals to a thread that has not seen the first
 
 void do_nothing(int) {}
 
 // Once a process: without a handler the signal would be ignored and interrupt nothing.
 bool install_handler() noexcept {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = do_nothing;  // no SA_RESTART: the interrupted call returns EINTR
   return ::sigaction(SIGURG, &action, nullptr) == 0;
 }
@@ -42,22 +45,23 @@ std::int64_t tick() noexcept {
   return resolution.tv_nsec;
 }
 
-std::uint64_t bytes_moved(const SocketRecord& socket) noexcept {
-  return socket.info->received.load(std::memory_order_relaxed) + socket.info->sent.load(std::memory_order_relaxed);
-}
-
 }  // namespace
 
 /// Lets the other tasks of the connection run while an operation is inside the kernel.
 class BlockingEngine::Pause {
  public:
-  Pause(BlockingEngine& engine, TaskState* task) noexcept : engine_{engine}, task_{task} {
-    if (engine_.shared_) engine_.turn_.unlock();
+  Pause(BlockingEngine& engine, const Operation& operation) noexcept
+      : engine_{engine}, task_{operation.task} {
+    if (!engine_.shared_) return;
+    const bool cancelable = operation.type->wait != WaitFor::wake || operation.type->abandon != nullptr;
+    task_->in_kernel.store(cancelable);  // before the last look at `canceled`: see cancel()
+    engine_.turn_.unlock();
   }
   Pause(const Pause&) = delete;
   Pause& operator=(const Pause&) = delete;
   ~Pause() {
     if (!engine_.shared_) return;
+    task_->in_kernel.store(false);
     engine_.turn_.lock();
     engine_.current_ = task_;
   }
@@ -86,8 +90,13 @@ class BlockingEngine::Limit {
   [[nodiscard]] std::int64_t wanted() const noexcept { return wanted_; }
 
   /// The kernel's own limit is shorter: that it has passed will prove nothing.
-  void start_clock() noexcept {
+  void distrust_kernel() noexcept {
     if (expires_ == kNone) expires_ = sys::monotonic_ns() + wanted_;
+  }
+
+  /// From here on the time counts as a whole, whatever is done meanwhile.
+  void start_clock() noexcept {
+    if (total_ != kNone && !idle_ && expires_ == kNone) expires_ = sys::monotonic_ns() + wanted_;
   }
 
   /// The kernel's limit has `expired`, or something else has come in between: is it over?
@@ -100,7 +109,7 @@ class BlockingEngine::Limit {
       return false;
     }
     if (expires_ == kNone && (expired || idle_)) return expired;
-    start_clock();
+    distrust_kernel();
     const std::int64_t left = expires_ - sys::monotonic_ns();
     wanted_ = std::max(std::int64_t{1}, left);
     return left <= 0;
@@ -120,7 +129,8 @@ BlockingEngine::BlockingEngine() noexcept {
 }
 
 BlockingEngine::~BlockingEngine() {
-  for (Thread& thread : threads_) (void)sys::join_thread(thread.id);  // all have ended: their scopes were joined
+  for (Thread& thread : threads_)
+    (void)sys::join_thread(thread.id);  // all have ended: their scopes were joined
 }
 
 // An operation: describe it, let go of the lock, make the call, take its answer.
@@ -131,9 +141,11 @@ bool BlockingEngine::start(Operation& operation) noexcept {
   SocketRecord& socket = *operation.socket;
   Limit limit{operation, socket, operation.type->may_idle_out ? idle_ : kNone};
   const bool ends_in_drain = operation.type->ends_in_drain;
+  // A send may be done in parts, and only its whole is to keep the deadline.
+  if (operation.type->wait == WaitFor::writable) limit.start_clock();
   for (;;) {
     if (gives_up(operation)) {
-      socket.last = Errc::canceled;
+      note_failure(socket, Errc::canceled);
       finish(operation, {operation.type->call, 0, Errc::canceled});
       return true;
     }
@@ -148,7 +160,7 @@ bool BlockingEngine::start(Operation& operation) noexcept {
     }
     if (answer == -EINTR) interrupted();
     if (limit.passed(socket, verdict == Verdict::would_wait && answer != -EINTR)) {
-      socket.last = Errc::timed_out;
+      note_failure(socket, Errc::timed_out);
       finish(operation, {operation.type->call, 0, Errc::timed_out});
       return true;
     }
@@ -164,7 +176,8 @@ void BlockingEngine::interrupted() noexcept {
   if (watcher_ != nullptr) watcher_->interrupted();
 }
 
-std::int64_t BlockingEngine::carry_out(Operation& operation, SocketRecord& socket, Limit& limit) noexcept {
+std::int64_t BlockingEngine::carry_out(Operation& operation, SocketRecord& socket,
+                                       Limit& limit) noexcept {
   Submission request;
   operation.type->describe(operation, socket, request);
   if (request.call == Submission::Call::recv) {
@@ -172,19 +185,23 @@ std::int64_t BlockingEngine::carry_out(Operation& operation, SocketRecord& socke
     if (operation.lease.block == nullptr) return -ENOMEM;
   }
   if (request.call != Submission::Call::poll) set_kernel_limit(socket, operation.type->wait, limit);
-  const Pause pause{*this, operation.task};
+  const Pause pause{*this, operation};
+  if (gives_up(operation)) return -EINTR;
   switch (request.call) {
     case Submission::Call::recv:
-      return sys::recv(request.descriptor, BufferPool::bytes_in(operation.lease.block), request.length,
-                       request.flags);
+      return sys::recv(request.descriptor, BufferPool::bytes_in(operation.lease.block),
+                       request.length, request.flags);
     case Submission::Call::send:
       return sys::send(request.descriptor, request.address, request.length, request.flags);
-    case Submission::Call::accept: return sys::accept4(request.descriptor, nullptr, nullptr, request.flags);
+    case Submission::Call::accept:
+      return sys::accept4(request.descriptor, nullptr, nullptr, request.flags);
     case Submission::Call::connect:
       return sys::connect(request.descriptor, static_cast<const sockaddr*>(request.address),
                           static_cast<socklen_t>(request.length));
-    case Submission::Call::poll: return poll_once(request, limit.wanted());
-    case Submission::Call::none: break;
+    case Submission::Call::poll:
+      return poll_once(request, limit.wanted());
+    case Submission::Call::none:
+      break;
   }
   return -ENOSYS;
 }
@@ -192,23 +209,26 @@ std::int64_t BlockingEngine::carry_out(Operation& operation, SocketRecord& socke
 std::int64_t BlockingEngine::poll_once(const Submission& request, std::int64_t limit) noexcept {
   pollfd entry{request.descriptor, static_cast<short>(request.flags), 0};
   constexpr std::int64_t kLongest = 1'000'000;  // milliseconds; then it is asked again
-  const std::int64_t timeout_ms = limit == kNone ? -1 : std::min(kLongest, (limit + 999'999) / 1'000'000);
+  const std::int64_t timeout_ms =
+      limit == kNone ? -1 : std::min(kLongest, (limit + 999'999) / 1'000'000);
   const int answer = sys::poll(&entry, 1, static_cast<int>(timeout_ms));
   if (answer == 0) return -EAGAIN;
   return answer < 0 ? answer : entry.revents;
 }
 
-void BlockingEngine::set_kernel_limit(SocketRecord& socket, WaitFor direction, Limit& limit) noexcept {
+void BlockingEngine::set_kernel_limit(SocketRecord& socket, WaitFor direction,
+                                      Limit& limit) noexcept {
   const std::int64_t wanted = limit.wanted();
   std::int64_t& current = socket.kernel_limit[static_cast<std::size_t>(direction)];
   if (wanted == kNone || current == wanted) return;
-  if (current != kNone && current < wanted) return limit.start_clock();
+  if (current != kNone && current < wanted) return limit.distrust_kernel();
   static const std::int64_t kTick = tick();
   const std::int64_t asked = wanted + kTick;
   const timeval time{asked / kSecond, asked % kSecond / 1000};
   const int name = direction == WaitFor::readable ? SO_RCVTIMEO : SO_SNDTIMEO;
   const int answer = sys::setsockopt(socket.descriptor, SOL_SOCKET, name, &time, sizeof time);
-  if (answer == 0) current = wanted;  // it only fails for descriptors that the operation will fail on as well
+  if (answer == 0)
+    current = wanted;  // it only fails for descriptors that the operation will fail on as well
 }
 
 // Waiting for a wake: join, sleep, Channel. The word slept on is the operation's own state.
@@ -221,29 +241,35 @@ bool BlockingEngine::start_wait(WaitNode& node) noexcept {
   }
   if (node.type->attempt(node, *node.socket) == Verdict::finished) return true;
   const auto expires =
-      node.deadline.resolve(Deadline::TimePoint{Deadline::Duration{sys::monotonic_ns()}}).time_since_epoch().count();
-  const Pause pause{*this, node.task};
+      node.deadline.resolve(Deadline::TimePoint{Deadline::Duration{sys::monotonic_ns()}})
+          .time_since_epoch()
+          .count();
+  const Pause pause{*this, node};
   while (node.state.load(std::memory_order_acquire) != WaitNode::woken) {
-    const std::int64_t left = expires == TimerWheel::kNever ? kSecond : expires - sys::monotonic_ns();
+    const std::int64_t left =
+        expires == TimerWheel::kNever ? kSecond : expires - sys::monotonic_ns();
     if (node.type->abandon == nullptr) {
-      wait_and_nudge(node);
-    } else if (const bool canceled = gives_up(node); (canceled || left <= 0) && node.type->abandon(node)) {
-      if (!canceled && node.type->done_at_deadline) finish(node);
-      else finish(node, {node.type->call, 0, canceled ? Errc::canceled : Errc::timed_out});
+      join_threads(node);
+    } else if (const bool canceled = gives_up(node);
+               (canceled || left <= 0) && node.type->abandon(node)) {
+      if (!canceled && node.type->done_at_deadline)
+        finish(node);
+      else
+        finish(node, {node.type->call, 0, canceled ? Errc::canceled : Errc::timed_out});
       return true;
     } else {
-      wait_for_wake(node, std::max(left, kRepeat));
+      wait_for_wake(node, left > 0 ? left : kRepeat);  // abandoned too late: the wake is on its way
     }
   }
   return true;
 }
 
-// A join: those it waits for may have missed the signal that was to interrupt them.
-void BlockingEngine::wait_and_nudge(WaitNode& node) noexcept {
-  const bool nudging = nudging_.load(std::memory_order_relaxed) ||
-                       phase_.load(std::memory_order_relaxed) != Phase::running;
-  if (nudging) interrupt();
-  wait_for_wake(node, nudging ? kRepeat : kSecond);
+// When the server stops, a signal is repeated to the thread that runs the engine; it passes it on
+// to those it waits for.
+void BlockingEngine::join_threads(WaitNode& node) noexcept {
+  const bool stopping = phase_.load(std::memory_order_relaxed) != Phase::running;
+  if (stopping) interrupt();
+  wait_for_wake(node, stopping ? kRepeat : kSecond);
 }
 
 void BlockingEngine::wait_for_wake(WaitNode& node, std::int64_t limit) noexcept {
@@ -257,13 +283,22 @@ void BlockingEngine::wake(WaitNode& node) noexcept {
   (void)sys::futex_wake(&node.state, 1);
 }
 
+// The flag may have come too late for the thread to see it and the signal too early to interrupt
+// its call: so the signal is repeated until the thread is out of the kernel. It then waits for our
+// turn to end.
 void BlockingEngine::cancel(TaskState& task) noexcept {
-  if (task.canceled.exchange(true, std::memory_order_relaxed)) return;
-  nudging_.store(true, std::memory_order_relaxed);
-  interrupt();
+  if (task.canceled.exchange(true)) return;
+  while (task.in_kernel.load()) {
+    interrupt();
+    constexpr timespec kMoment{0, 100'000};
+    const std::uint32_t never_woken = 0;
+    (void)sys::futex_wait(&never_woken, 0, &kMoment);  // a pause: EINTR and ETIMEDOUT are alike
+  }
 }
 
-void BlockingEngine::begin_drain(TaskScope*) noexcept { phase_.store(Phase::draining, std::memory_order_relaxed); }
+void BlockingEngine::begin_drain(TaskScope*) noexcept {
+  phase_.store(Phase::draining, std::memory_order_relaxed);
+}
 
 void BlockingEngine::cut() noexcept { phase_.store(Phase::cut, std::memory_order_relaxed); }
 
@@ -271,7 +306,8 @@ void BlockingEngine::cut() noexcept { phase_.store(Phase::cut, std::memory_order
 
 void BlockingEngine::interrupt() noexcept {
   const std::lock_guard lock{threads_mutex_};
-  if (has_runner_ && ::pthread_equal(runner_, ::pthread_self()) == 0) (void)sys::signal_thread(runner_, SIGURG);
+  if (has_runner_ && ::pthread_equal(runner_, ::pthread_self()) == 0)
+    (void)sys::signal_thread(runner_, SIGURG);
   for (const Thread& thread : threads_)
     if (!thread.finished && ::pthread_equal(thread.id, ::pthread_self()) == 0)
       (void)sys::signal_thread(thread.id, SIGURG);  // it may be ending just now
@@ -290,7 +326,8 @@ Result<> BlockingEngine::launch(TaskState& task, std::coroutine_handle<> frame) 
   const int answer = sys::create_thread(&thread.id, run_thread, &thread);
   if (answer == 0) return {};
   threads_.pop_back();
-  return fail_errno("pthread_create", -answer);
+  // EAGAIN: a limit on threads, or no memory for a stack; to the caller that is the same.
+  return std::unexpected(Failure{"pthread_create", -answer, Errc::out_of_memory});
 }
 
 void* BlockingEngine::run_thread(void* argument) noexcept {
@@ -315,7 +352,8 @@ void BlockingEngine::reap_finished() noexcept {
       if (here->finished) finished.splice(finished.end(), threads_, here);
     }
   }
-  for (const Thread& thread : finished) (void)sys::join_thread(thread.id);  // it has nothing left to do
+  for (const Thread& thread : finished)
+    (void)sys::join_thread(thread.id);  // it has nothing left to do
 }
 
 void BlockingEngine::set_runner(bool runs) noexcept {
@@ -353,15 +391,16 @@ Result<SocketRecord*> BlockingEngine::borrow(int descriptor) noexcept {
 }
 
 void BlockingEngine::close(SocketRecord& socket) noexcept {
-  const bool lingers = phase_.load(std::memory_order_relaxed) == Phase::draining && socket.info->id != 0;
-  if (lingers) linger_in_line(socket);
+  const Phase phase = phase_.load(std::memory_order_relaxed);
+  if (phase == Phase::cut) note_failure(socket, Errc::canceled);
+  if (phase == Phase::draining && socket.info->id != 0) linger_in_line(socket);
   end_record(socket);
   records_.give(socket);
   buffers.trim();
 }
 
-// Our side is shut; what still comes is thrown away until the peer's FIN or the final cut, so that nothing is unread
-// when the socket is closed, which would reset the connection under the reply.
+// Our side is shut; what still comes is thrown away until the peer's FIN or the final cut, so that
+// nothing is unread when the socket is closed, which would reset the connection under the reply.
 void BlockingEngine::linger_in_line(SocketRecord& socket) noexcept {
   BufferBlock* const block = buffers.take();
   if (block == nullptr || sys::shutdown(socket.descriptor, SHUT_WR) < 0) {
@@ -369,13 +408,18 @@ void BlockingEngine::linger_in_line(SocketRecord& socket) noexcept {
     return;
   }
   while (phase_.load(std::memory_order_relaxed) != Phase::cut) {
-    const auto answer = sys::recv(socket.descriptor, BufferPool::bytes_in(block), BufferPool::kCapacity, 0);
-    if (answer == -EINTR) interrupted();
-    else if (answer <= 0 && answer != -EAGAIN) break;
+    const auto answer =
+        sys::recv(socket.descriptor, BufferPool::bytes_in(block), BufferPool::kCapacity, 0);
+    if (answer == -EINTR)
+      interrupted();
+    else if (answer <= 0 && answer != -EAGAIN)
+      break;
   }
   buffers.give(block);
 }
 
-Result<std::unique_ptr<EngineCore>> make_blocking_engine() { return std::make_unique<BlockingEngine>(); }
+Result<std::unique_ptr<EngineCore>> make_blocking_engine() {
+  return std::make_unique<BlockingEngine>();
+}
 
 }  // namespace headrace::detail

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The blocking engine, for the launchers that make one for each connection and must be able to stop it from outside.
+// The blocking engine, for the launchers that make one for each connection and must be able to stop
+// it from outside.
 #pragma once
 
 #include <atomic>
@@ -32,14 +33,14 @@ class BlockingEngine final : public EngineCore {
   void cancel(TaskState& task) noexcept override;
   void wake(WaitNode& node) noexcept override;
   Result<> launch(TaskState& task, std::coroutine_handle<> frame) noexcept override;
-  void ended(TaskState&) noexcept override {}
   void run_to_end(TaskScope& scope, Task<> task) noexcept override;
   /// Any thread; to be followed by `interrupt` until the tasks have ended.
   void begin_drain(TaskScope* lingering) noexcept override;
+  /// Every operation fails with `canceled` from now on. Any thread; to be followed by `interrupt`
+  /// as above.
+  void cut() noexcept override;
   [[nodiscard]] net::Blocking socket_mode() const noexcept override { return net::Blocking::yes; }
 
-  /// Every operation fails with `canceled` from now on. Any thread; to be followed by `interrupt` as above.
-  void cut() noexcept;
   /// Signals every thread of the engine once, so that it looks at its flags. Any thread.
   void interrupt() noexcept;
   void set_watcher(InterruptWatcher* watcher) noexcept { watcher_ = watcher; }
@@ -57,7 +58,7 @@ class BlockingEngine final : public EngineCore {
   };
 
   bool start_wait(WaitNode& node) noexcept;
-  void wait_and_nudge(WaitNode& node) noexcept;
+  void join_threads(WaitNode& node) noexcept;
   void wait_for_wake(WaitNode& node, std::int64_t limit) noexcept;
   [[nodiscard]] bool gives_up(const Operation& operation) const noexcept;
   std::int64_t carry_out(Operation& operation, SocketRecord& socket, Limit& limit) noexcept;
@@ -69,18 +70,18 @@ class BlockingEngine final : public EngineCore {
   void set_runner(bool runs) noexcept;
   static void* run_thread(void* thread) noexcept;
 
-  std::mutex turn_;          // the connection's lock: held by the task that runs, let go inside an operation
-  bool shared_ = false;      // there has been a second task: operations must let go of `turn_`
-  TaskState* current_ = nullptr;
+  std::mutex
+      turn_;  // the connection's lock: held by the task that runs, let go inside an operation
+  bool shared_ = false;  // there has been a second task: operations must let go of `turn_`
   std::atomic<Phase> phase_ = Phase::running;
-  std::atomic<bool> nudging_ = false;  // somebody was cancelled: repeat the signal until it has ended
   InterruptWatcher* watcher_ = nullptr;
 
   std::mutex threads_mutex_;
   std::list<Thread> threads_;
   pthread_t runner_{};
   bool has_runner_ = false;
-  bool starts_in_line_ = false;  // the next task is the engine's first and runs on the caller's thread
+  bool starts_in_line_ =
+      false;  // the next task is the engine's first and runs on the caller's thread
 };
 
 }  // namespace headrace::detail

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Blocks come from mmap(2) one by one, so a block that is returned really leaves the process, and of a block in use
-// only the pages that were written to are in memory.
+// Blocks come from mmap(2) one by one, so a block that is returned really leaves the process, and
+// of a block in use only the pages that were written to are in memory.
 #include "engines/buffer_pool.hpp"
 
 #include <utility>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// The memory that receives are read into: blocks lent out and given back, the last one back being the first one out,
-// so that a busy loop reads into memory that is still in the cache. Not thread-safe: one pool an engine.
+// The memory that receives are read into: blocks lent out and given back, the last one back being
+// the first one out, so that a busy loop reads into memory that is still in the cache. Not
+// thread-safe: one pool an engine.
 #pragma once
 
 #include <cstddef>
@@ -21,9 +22,11 @@ struct BufferBlock {
 
 class BufferPool {
  public:
-  static constexpr std::uint32_t kHeadroom = 192;    // a block's head, and an address beside the bytes
+  static constexpr std::uint32_t kHeadroom =
+      192;  // a block's head, and an address beside the bytes
   static constexpr std::uint32_t kCapacity = 65536;  // bytes; a bigger read is not cheaper by byte
-  static constexpr std::size_t kKept = 8;            // free blocks not returned to the kernel: 512 KiB at most
+  static constexpr std::size_t kKept =
+      8;  // free blocks not returned to the kernel: 0.5 MiB at most
 
   BufferPool() noexcept = default;
   BufferPool(const BufferPool&) = delete;
@@ -33,7 +36,8 @@ class BufferPool {
   /// A free block; null when the kernel has no memory.
   BufferBlock* take() noexcept {
     BufferBlock* const block = free_;
-    if (block == nullptr) [[unlikely]] return map_another();
+    if (block == nullptr) [[unlikely]]
+      return map_another();
     free_ = block->next;
     return block;
   }
@@ -45,7 +49,8 @@ class BufferPool {
 
   /// Returns free blocks beyond kKept to the kernel. To be called now and then: once a turn.
   void trim() noexcept {
-    if (mapped_ > kKept) [[unlikely]] unmap_surplus();
+    if (mapped_ > kKept) [[unlikely]]
+      unmap_surplus();
   }
 
   static std::byte* bytes_in(BufferBlock* block) noexcept {

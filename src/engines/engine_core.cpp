@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What all engines share: records, addresses of connections, the public Engine and the ends of streams.
+// What all engines share: records, addresses of connections, the public Engine and the ends of
+// streams.
 #include "engines/engine_core.hpp"
 
 #include <cstring>
@@ -85,22 +86,26 @@ Result<SocketRecord*> EngineCore::make_record(int descriptor, Transport transpor
 }
 
 void EngineCore::end_record(SocketRecord& socket) noexcept {
-  if (socket.info != &own_info_) observer_->departed(*socket.info, socket.last);
+  const bool moved_since = static_cast<std::uint32_t>(bytes_moved(socket)) != socket.moved_at_last;
+  if (socket.info != &own_info_)
+    observer_->departed(*socket.info, moved_since ? Errc::end_of_stream : socket.last);
   if ((socket.flags & SocketRecord::kBorrowed) == 0)
-    (void)sys::close(socket.descriptor);  // the peer may be gone already; EINTR leaves it closed on Linux
+    (void)sys::close(
+        socket.descriptor);  // the peer may be gone already; EINTR leaves it closed on Linux
   socket.descriptor = -1;
   socket.flags |= SocketRecord::kClosed;
 }
 
 Result<SocketRecord*> EngineCore::admit(const SocketRecord& listener, net::Socket socket,
                                         const net::SocketAddress& peer) noexcept {
-  if ((listener.flags & SocketRecord::kServing) == 0) return adopt(std::move(socket), listener.transport);
+  if ((listener.flags & SocketRecord::kServing) == 0)
+    return adopt(std::move(socket), listener.transport);
   ConnectionInfo* const info = observer_->admit(peer, listener.transport);
   if (info == nullptr) return fail(Errc::would_wait, "accept4");  // refused, counted and told
   auto record = adopt(std::move(socket), listener.transport);
   if (!record) {
-    observer_->departed(*info, record.error().code);
-    return record;
+    observer_->unserved(*info);
+    return fail(Errc::would_wait, "accept4");
   }
   (*record)->info = info;
   if (watch_messages_) (*record)->flags |= SocketRecord::kWatched;
@@ -116,7 +121,9 @@ Task<> linger(SocketRecord& socket) {
 
 bool start(Operation& operation) noexcept { return operation.socket->engine->start(operation); }
 
-SocketRecord* own_record(Engine& engine) noexcept { return &static_cast<EngineCore&>(engine).self(); }
+SocketRecord* own_record(Engine& engine) noexcept {
+  return &static_cast<EngineCore&>(engine).self();
+}
 
 void close(SocketRecord* socket) noexcept { socket->engine->close(*socket); }
 
@@ -140,9 +147,11 @@ void Engine::run(Task<> task) {
 Task<Result<>> Engine::wait_ready(int descriptor, Direction direction, Deadline deadline) {
   auto& core = static_cast<EngineCore&>(*this);
   const auto socket = core.borrow(descriptor);
-  if (!socket && socket.error().code == Errc::not_supported) co_return Result<>{};  // a file: always ready
+  if (!socket && socket.error().code == Errc::not_supported)
+    co_return Result<>{};  // a file: always ready
   if (!socket) co_return std::unexpected(socket.error());
-  const auto& type = direction == Direction::readable ? detail::readable_operation : detail::writable_operation;
+  const auto& type =
+      direction == Direction::readable ? detail::readable_operation : detail::writable_operation;
   const Result<> ready = co_await Awaitable<Result<>>{type, *socket, deadline};
   core.close(**socket);
   co_return ready;
@@ -150,13 +159,20 @@ Task<Result<>> Engine::wait_ready(int descriptor, Direction direction, Deadline 
 
 std::string_view to_text(EngineKind kind) noexcept {
   switch (kind) {
-    case EngineKind::blocking: return "blocking";
-    case EngineKind::polling: return "polling";
-    case EngineKind::select: return "select";
-    case EngineKind::poll: return "poll";
-    case EngineKind::epoll_level: return "epoll-level";
-    case EngineKind::epoll_edge: return "epoll-edge";
-    case EngineKind::io_uring: return "io_uring";
+    case EngineKind::blocking:
+      return "blocking";
+    case EngineKind::polling:
+      return "polling";
+    case EngineKind::select:
+      return "select";
+    case EngineKind::poll:
+      return "poll";
+    case EngineKind::epoll_level:
+      return "epoll-level";
+    case EngineKind::epoll_edge:
+      return "epoll-edge";
+    case EngineKind::io_uring:
+      return "io_uring";
   }
   return "";
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What every engine has and does, whatever it waits with: records, buffers, an observer, draining; and what each must
-// do in its own way. Operations and streams see engines only through this.
+// What every engine has and does, whatever it waits with: records, buffers, an observer, draining;
+// and what each must do in its own way. Operations and streams see engines only through this.
 #pragma once
 
 #include <memory>
@@ -32,7 +32,8 @@ class RecordPool {
     for (const Chunk& chunk : chunks_)
       for (std::size_t index = 0; index < chunk.size; ++index) {
         SocketRecord& record = chunk.records[index];
-        if ((record.flags & (SocketRecord::kInUse | SocketRecord::kClosed)) == SocketRecord::kInUse) visit(record);
+        if ((record.flags & (SocketRecord::kInUse | SocketRecord::kClosed)) == SocketRecord::kInUse)
+          visit(record);
       }
   }
 
@@ -71,20 +72,22 @@ class EngineCore : public Engine {
   virtual void wake(WaitNode& node) noexcept = 0;
   /// Starts a task of `scope`. On failure the frame is left to the caller.
   virtual Result<> launch(TaskState& task, std::coroutine_handle<> frame) noexcept = 0;
-  /// A task is about to be destroyed.
-  virtual void ended(TaskState& task) noexcept = 0;
   /// Runs `task` in `scope` on this thread, and all that comes of it, until the scope is empty.
   virtual void run_to_end(TaskScope& scope, Task<> task) noexcept = 0;
-  /// The server stops: receives that would wait fail with `draining`; closing sockets lingers until the peer's FIN.
-  /// Lingering goes on as tasks of `lingering`, or in line under a blocking engine.
+  /// The server stops: receives that would wait fail with `draining`; closing sockets lingers until
+  /// the peer's FIN. Lingering goes on as tasks of `lingering`, or in line under a blocking engine.
   virtual void begin_drain(TaskScope* lingering) noexcept = 0;
+  /// The drain is over: every connection that has not ended by itself ends as cut.
+  virtual void cut() noexcept = 0;
   /// How sockets for this engine are made.
   [[nodiscard]] virtual net::Blocking socket_mode() const noexcept = 0;
 
   // What all of them share.
 
-  /// A connection accepted at `listener`, as the observer admits it: null with `would_wait` when it is refused.
-  Result<SocketRecord*> admit(const SocketRecord& listener, net::Socket socket, const net::SocketAddress& peer) noexcept;
+  /// A connection accepted at `listener`, as the observer admits it: null with `would_wait` when it
+  /// is refused.
+  Result<SocketRecord*> admit(const SocketRecord& listener, net::Socket socket,
+                              const net::SocketAddress& peer) noexcept;
   [[nodiscard]] bool wants_messages() const noexcept { return watch_messages_; }
   void observe(ConnectionObserver* observer, bool watch_messages) noexcept {
     observer_ = observer;
@@ -97,6 +100,12 @@ class EngineCore : public Engine {
   }
   [[nodiscard]] ConnectionObserver* observer() const noexcept { return observer_; }
   [[nodiscard]] SocketRecord& self() noexcept { return self_; }
+  /// A task is about to be destroyed.
+  void ended(TaskState& task) noexcept {
+    if (current_ == &task) current_ = nullptr;
+  }
+  /// The task that runs on the engine; null outside of run().
+  [[nodiscard]] TaskState* current() const noexcept { return current_; }
 
   BufferPool buffers;
 
@@ -105,6 +114,7 @@ class EngineCore : public Engine {
   /// Tells the observer, closes the descriptor. The record itself is given back by the engine.
   void end_record(SocketRecord& socket) noexcept;
 
+  TaskState* current_ = nullptr;
   RecordPool records_;
   ConnectionObserver* observer_ = nullptr;
   Deadline idle_timeout_ = Deadline::never();
@@ -123,7 +133,8 @@ Task<> linger(SocketRecord& socket);
 template <Verdict (*kAttempt)(Operation&, SocketRecord&) noexcept>
 [[gnu::flatten]] bool start_with(Operation& operation, SocketRecord& socket) noexcept {
   const Verdict verdict = kAttempt(operation, socket);
-  if (verdict == Verdict::finished) [[likely]] return true;
+  if (verdict == Verdict::finished) [[likely]]
+    return true;
   return socket.engine->not_yet(operation, verdict);
 }
 

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
-// epoll(7), edge-triggered, 2002: the kernel keeps the list of descriptors; each change from "nothing" to "something" is
-// told once. epoll_ctl(2) enters a socket when it comes, and once more if a send ever has to wait; nothing a message.
+// epoll(7), edge-triggered, 2002: the kernel keeps the list of descriptors; each change from
+// "nothing" to "something" is told once. epoll_ctl(2) enters a socket when it comes, and once more
+// if a send ever has to wait; nothing a message.
 //
-// A cause of lost data, and the reason for `trusted_below`: told once means that a socket must be read until it is empty,
-// and a read that came short usually says so, which saves the call that would fail with EAGAIN. But a read also stops
-// short at an urgent mark, at data that carries descriptors over a Unix socket, and before a FIN that came on the same
-// edge. So it is believed only on TCP, and only until an event tells of anything but data.
-// Not here: trying and retrying (readiness_engine.cpp).
+// A cause of lost data, and the reason for `trusted_below`: told once means that a socket must be
+// read until it is empty, and a read that came short usually says so, which saves the call that
+// would fail with EAGAIN. But a read also stops short at an urgent mark, at data that carries
+// descriptors over a Unix socket, and before a FIN that came on the same edge. So it is believed
+// only on TCP, and only until an event tells of anything but data. Not here: trying and retrying
+// (readiness_engine.cpp).
 #include <array>
 
 #include "engines/readiness_engine.hpp"
@@ -18,7 +20,8 @@ namespace {
 
 class EpollEdgeEngine final : public ReadinessEngine {
  public:
-  explicit EpollEdgeEngine(net::Socket interest_list) noexcept : interest_list_{std::move(interest_list)} {}
+  explicit EpollEdgeEngine(net::Socket interest_list) noexcept
+      : interest_list_{std::move(interest_list)} {}
 
   [[nodiscard]] EngineKind kind() const noexcept override { return EngineKind::epoll_edge; }
 
@@ -42,7 +45,8 @@ class EpollEdgeEngine final : public ReadinessEngine {
       (void)sys::epoll_ctl(interest_list_.descriptor(), EPOLL_CTL_DEL, socket.descriptor, nullptr);
   }
 
-  // Only a send that has to wait gets here, once a socket: changing an entry tells at once what is ready already.
+  // Only a send that has to wait gets here, once a socket: changing an entry tells at once what is
+  // ready already.
   Result<> arm(SocketRecord& socket, WaitFor) noexcept override {
     const auto told = tell_kernel(EPOLL_CTL_MOD, socket, kReading | EPOLLOUT);
     if (told) socket.armed[1] = true;
@@ -53,7 +57,8 @@ class EpollEdgeEngine final : public ReadinessEngine {
     epoll_event event{};
     event.events = wanted;
     event.data.ptr = &socket;
-    const int answer = sys::epoll_ctl(interest_list_.descriptor(), action, socket.descriptor, &event);
+    const int answer =
+        sys::epoll_ctl(interest_list_.descriptor(), action, socket.descriptor, &event);
     if (answer == -EPERM) return fail(Errc::not_supported, "epoll_ctl");  // a file: always ready
     if (answer < 0) return fail_errno("epoll_ctl", -answer);
     return {};
@@ -62,16 +67,20 @@ class EpollEdgeEngine final : public ReadinessEngine {
   // Waiting.
 
   void wait(int timeout_ms) noexcept override {
-    const int count = sys::epoll_wait(interest_list_.descriptor(), events_.data(), kBatch, timeout_ms);
-    count_ = count > 0 ? static_cast<std::size_t>(count) : 0;  // EINTR: no events; nothing else can fail here
+    const int count =
+        sys::epoll_wait(interest_list_.descriptor(), events_.data(), kBatch, timeout_ms);
+    count_ = count > 0 ? static_cast<std::size_t>(count)
+                       : 0;  // EINTR: no events; nothing else can fail here
   }
 
   void dispatch() noexcept override {
     for (std::size_t index = 0; index < count_; ++index) {
       auto& socket = *static_cast<SocketRecord*>(events_[index].data.ptr);
       const std::uint32_t told = events_[index].events;
-      if (told == EPOLLIN) [[likely]] on_readable(socket);
-      else on_unusual(socket, told);
+      if (told == EPOLLIN) [[likely]]
+        on_readable(socket);
+      else
+        on_unusual(socket, told);
     }
   }
 

@@ -13,7 +13,8 @@ namespace {
 using detail::EngineCore;
 using net::SocketAddress;
 
-Result<net::Socket> open_at(const Address& at, Backlog backlog, net::Blocking blocking, net::UnixPath& path) {
+Result<net::Socket> open_at(const Address& at, Backlog backlog, net::Blocking blocking,
+                            net::UnixPath& path) {
   if (!at.is_stream()) return fail(Errc::invalid_address, "a datagram address has no connections");
   if (at.is_unix()) return net::listen_at_path(at, backlog, blocking, path);
   const auto resolved = net::resolve(at, true, net::Names::resolve);
@@ -22,18 +23,21 @@ Result<net::Socket> open_at(const Address& at, Backlog backlog, net::Blocking bl
 }
 
 /// One address of the name: a socket, and the handshake.
-Task<Result<Stream>> connect_to(EngineCore& engine, SocketAddress to, Transport transport, Deadline deadline) {
+Task<Result<Stream>> connect_to(EngineCore& engine, SocketAddress to, Transport transport,
+                                Deadline deadline) {
   auto socket = net::make_stream_socket(to.family(), engine.socket_mode());
   if (!socket) co_return std::unexpected(socket.error());
   const auto record = engine.adopt(std::move(*socket), transport);
   if (!record) co_return std::unexpected(record.error());
   Stream stream{*record};
-  const Result<> connected = co_await Awaitable<Result<>>{detail::connect_operation, *record, deadline, &to};
+  const Result<> connected =
+      co_await Awaitable<Result<>>{detail::connect_operation, *record, deadline, &to};
   if (!connected) co_return std::unexpected(connected.error());
   co_return stream;
 }
 
-// A Unix listener with a full backlog says EAGAIN, and nothing tells when there is room again (connect(2)).
+// A Unix listener with a full backlog says EAGAIN, and nothing tells when there is room again
+// (connect(2)).
 constexpr auto kUnixRetry = std::chrono::milliseconds{5};
 
 bool is_full_backlog(const Failure& failure) noexcept { return failure.code == Errc::would_wait; }
@@ -73,7 +77,8 @@ Result<Listener> Listener::open(Engine& engine, const Address& at, Backlog backl
 
 Task<Result<Stream>> connect(Engine& engine, Address to, Deadline deadline) {
   auto& core = static_cast<EngineCore&>(engine);
-  if (!to.is_stream()) co_return fail(Errc::invalid_address, "a datagram address cannot be connected to as a stream");
+  if (!to.is_stream())
+    co_return fail(Errc::invalid_address, "a datagram address cannot be connected to as a stream");
   const auto resolved = net::resolve(to, false, net::Names::resolve);
   if (!resolved) co_return std::unexpected(resolved.error());
   const Deadline until = Deadline::at(deadline.resolve(std::chrono::steady_clock::now()));
@@ -85,8 +90,10 @@ Task<Result<Stream>> connect(Engine& engine, Address to, Deadline deadline) {
       if (stream) co_return stream;
       last = stream.error();
       if (!is_full_backlog(last)) break;
-      if (std::chrono::steady_clock::now() >= whole.resolve({})) co_return fail(Errc::timed_out, "connect");
-      if (!co_await engine.sleep(Deadline::after(kUnixRetry))) co_return fail(Errc::canceled, "connect");
+      if (std::chrono::steady_clock::now() >= whole.resolve({}))
+        co_return fail(Errc::timed_out, "connect");
+      if (!co_await engine.sleep(Deadline::after(kUnixRetry)))
+        co_return fail(Errc::canceled, "connect");
     }
     if (last.code == Errc::timed_out || last.code == Errc::canceled) break;
   }

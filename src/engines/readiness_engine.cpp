@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Try, wait, try again. The path of a usual message is `start`, `park`, `on_ready`, `retry`, `resume`; everything that
-// is rare stands apart from it.
+// Try, wait, try again. The path of a usual message is `start`, `park`, `on_ready`, `retry`,
+// `resume`; everything that is rare stands apart from it.
 #include "engines/readiness_engine.hpp"
 
 #include <algorithm>
@@ -17,10 +17,13 @@ constexpr std::uint8_t queued_flag(unsigned direction) noexcept {
   return direction == 0 ? SocketRecord::kQueuedRead : SocketRecord::kQueuedWrite;
 }
 
-unsigned direction_of(const Operation& operation) noexcept { return static_cast<unsigned>(operation.type->wait); }
+unsigned direction_of(const Operation& operation) noexcept {
+  return static_cast<unsigned>(operation.type->wait);
+}
 
 SocketRecord& owner_of(TimerNode& node) noexcept {
-  return *reinterpret_cast<SocketRecord*>(reinterpret_cast<std::byte*>(&node) - offsetof(SocketRecord, timer));
+  return *reinterpret_cast<SocketRecord*>(reinterpret_cast<std::byte*>(&node) -
+                                          offsetof(SocketRecord, timer));
 }
 
 std::int64_t due_at(const Deadline& absolute) noexcept {
@@ -29,12 +32,13 @@ std::int64_t due_at(const Deadline& absolute) noexcept {
 
 Verdict empty_eventfd(Operation&, SocketRecord& socket) noexcept {
   std::uint64_t count = 0;
-  (void)sys::read(socket.descriptor, &count, sizeof count);  // EAGAIN: a wake from elsewhere was first
+  (void)sys::read(socket.descriptor, &count,
+                  sizeof count);  // EAGAIN: a wake from elsewhere was first
   return Verdict::would_wait;
 }
 
-const OperationType wake_up_operation{
-    "eventfd", WaitFor::readable, false, false, false, empty_eventfd, nullptr, nullptr, nullptr, nullptr};
+const OperationType wake_up_operation{"eventfd",     WaitFor::readable, false,   false,   false,
+                                      empty_eventfd, nullptr,           nullptr, nullptr, nullptr};
 
 }  // namespace
 
@@ -57,18 +61,21 @@ Result<> ReadinessEngine::prepare() noexcept {
   return {};
 }
 
-// A usual message: start() a send, which finishes at once; start() a receive, which parks; on_ready() and resume().
+// A usual message: start() a send, which finishes at once; start() a receive, which parks;
+// on_ready() and resume().
 
 bool ReadinessEngine::start(Operation& operation) noexcept {
   SocketRecord& socket = *operation.socket;
   socket.active_at = now_;
-  if (--budget_ < 0) [[unlikely]] return start_used_up(operation);
+  if (--budget_ < 0) [[unlikely]]
+    return start_used_up(operation);
   const unsigned direction = direction_of(operation);
   if (socket.ready[direction]) return operation.type->start(operation, socket);
   // While the server drains nothing is armed.
   const bool usual =
       socket.armed[direction] && operation.deadline.is_never() && socket.timer.due <= idle_due_;
-  if (!usual) [[unlikely]] return park(operation);
+  if (!usual) [[unlikely]]
+    return park(operation);
   assert(socket.waiting[direction] == nullptr && "one receive and one send at a time");
   socket.waiting[direction] = &operation;
   operation.task = current_;
@@ -84,18 +91,20 @@ bool ReadinessEngine::not_yet(Operation& operation, Verdict verdict) noexcept {
   return verdict == Verdict::finished || park(operation);
 }
 
-// The others' turn comes first. A cancelled task has no budget either, so that only this place need ask.
+// The others' turn comes first. A cancelled task has no budget either, so that only this place need
+// ask.
 bool ReadinessEngine::start_used_up(Operation& operation) noexcept {
   operation.task = current_;
   const bool by_wake = operation.type->wait == WaitFor::wake;
   const bool cancelable = !by_wake || operation.type->abandon != nullptr;
   if (cancelable && current_->canceled.load(std::memory_order_relaxed)) {
-    operation.socket->last = Errc::canceled;
+    note_failure(*operation.socket, Errc::canceled);
     finish(operation, {operation.type->call, 0, Errc::canceled});
     return true;
   }
   if (!by_wake) {
-    if (const auto waits = wait_on_socket(operation); !waits) return finish_now(operation, waits.error());
+    if (const auto waits = wait_on_socket(operation); !waits)
+      return finish_now(operation, waits.error());
     enqueue(operation);
     return false;
   }
@@ -130,7 +139,7 @@ bool ReadinessEngine::park(Operation& operation) noexcept {
 }
 
 bool ReadinessEngine::finish_now(Operation& operation, Failure failure) noexcept {
-  if (failure.code != Errc::draining) operation.socket->last = failure.code;
+  note_failure(*operation.socket, failure.code);
   finish(operation, failure);
   return true;
 }
@@ -158,7 +167,8 @@ void ReadinessEngine::retry(SocketRecord& socket, unsigned direction) noexcept {
   retry_after(socket, direction, operation.type->attempt(operation, socket));
 }
 
-void ReadinessEngine::retry_after(SocketRecord& socket, unsigned direction, Verdict verdict) noexcept {
+void ReadinessEngine::retry_after(SocketRecord& socket, unsigned direction,
+                                  Verdict verdict) noexcept {
   Operation& operation = *socket.waiting[direction];
   for (int tries = 1; verdict == Verdict::progressed && tries < kTurnBudget; ++tries) {
     socket.active_at = now_;
@@ -203,16 +213,17 @@ void ReadinessEngine::look_again(Operation& operation) noexcept {
   if (operation.task->canceled.load(std::memory_order_relaxed))
     return fail_waiting(socket, direction, Errc::canceled);
   retry(socket, direction);
-  // Still the same wait: the operation is only gone if its waiter was resumed, and then it was taken out.
-  if (phase_ != Phase::running && socket.waiting[direction] == &operation && ends_in_drain(operation) &&
-      (socket.flags & queued_flag(direction)) == 0)
+  // Still the same wait: the operation is only gone if its waiter was resumed, and then it was
+  // taken out.
+  if (phase_ != Phase::running && socket.waiting[direction] == &operation &&
+      ends_in_drain(operation) && (socket.flags & queued_flag(direction)) == 0)
     fail_waiting(socket, direction, Errc::draining);
 }
 
 void ReadinessEngine::fail_waiting(SocketRecord& socket, unsigned direction, Errc why) noexcept {
   Operation& operation = *socket.waiting[direction];
   socket.waiting[direction] = nullptr;
-  if (why != Errc::draining && (socket.flags & SocketRecord::kLingering) == 0) socket.last = why;
+  note_failure(socket, why);
   finish(operation, {operation.type->call, 0, why});
   resume(operation);
 }
@@ -223,11 +234,13 @@ void ReadinessEngine::cancel(TaskState& task) noexcept {
   Operation* const operation = task.waiting;
   if (operation == nullptr) return;  // it is the one that has launched us, and runs
   if (operation->type->wait != WaitFor::wake) {
-    if ((operation->socket->flags & queued_flag(direction_of(*operation))) == 0) enqueue(*operation);
+    if ((operation->socket->flags & queued_flag(direction_of(*operation))) == 0)
+      enqueue(*operation);
     return;
   }
   auto& node = static_cast<WaitNode&>(*operation);
   if (operation->type->abandon == nullptr || !operation->type->abandon(node)) return;
+  if (TimerWheel::holds(node)) wait_timers_.leave(node);  // or it would end a second time
   finish(node, {operation->type->call, 0, Errc::canceled});
   wake(node);
 }
@@ -235,7 +248,8 @@ void ReadinessEngine::cancel(TaskState& task) noexcept {
 void ReadinessEngine::wake(WaitNode& node) noexcept {
   WaitNode* head = woken_.load(std::memory_order_relaxed);
   do node.next_woken = head;
-  while (!woken_.compare_exchange_weak(head, &node, std::memory_order_seq_cst, std::memory_order_relaxed));
+  while (!woken_.compare_exchange_weak(head, &node, std::memory_order_seq_cst,
+                                       std::memory_order_relaxed));
   if (!asleep_.exchange(false, std::memory_order_seq_cst)) return;
   const std::uint64_t one = 1;
   (void)sys::write(wake_up_.descriptor(), &one, sizeof one);  // EAGAIN: it is awake already
@@ -257,14 +271,16 @@ void ReadinessEngine::begin_drain(TaskScope* lingering) noexcept {
   records_.for_each([this](SocketRecord& socket) {
     socket.armed = {};
     Operation* const operation = socket.waiting[0];
-    if (operation != nullptr && ends_in_drain(*operation) && (socket.flags & SocketRecord::kQueuedRead) == 0)
+    if (operation != nullptr && ends_in_drain(*operation) &&
+        (socket.flags & SocketRecord::kQueuedRead) == 0)
       enqueue(*operation);
   });
 }
 
 // Sockets come and go.
 
-Result<SocketRecord*> ReadinessEngine::take_in(int descriptor, Transport transport, std::uint8_t flags) noexcept {
+Result<SocketRecord*> ReadinessEngine::take_in(int descriptor, Transport transport,
+                                               std::uint8_t flags) noexcept {
   auto record = make_record(descriptor, transport);
   if (!record) return record;
   SocketRecord& socket = **record;
@@ -291,8 +307,9 @@ Result<SocketRecord*> ReadinessEngine::borrow(int descriptor) noexcept {
 }
 
 void ReadinessEngine::close(SocketRecord& socket) noexcept {
-  assert(socket.waiting[0] == nullptr && socket.waiting[1] == nullptr && "closed with an operation in flight");
-  const bool lingers = phase_ == Phase::draining && lingering_ != nullptr && socket.receive_flags == 0 &&
+  assert(socket.waiting[0] == nullptr && socket.waiting[1] == nullptr &&
+         "closed with an operation in flight");
+  const bool lingers = phase_ == Phase::draining && lingering_ != nullptr &&
                        (socket.flags & (SocketRecord::kBorrowed | SocketRecord::kLingering)) == 0 &&
                        socket.info->id != 0;
   if (lingers) {
@@ -300,6 +317,7 @@ void ReadinessEngine::close(SocketRecord& socket) noexcept {
     // Owns the record from here on; if it cannot be spawned any more, its Stream closes at once.
     if (lingering_->spawn(linger(socket))) return;
   }
+  if (phase_ == Phase::cut) note_failure(socket, Errc::canceled);
   unwatch(socket);
   if (TimerWheel::holds(socket.timer)) socket_timers_.leave(socket.timer);
   end_record(socket);
@@ -315,7 +333,8 @@ void ReadinessEngine::free_closed() noexcept {
   }
 }
 
-// Timers. A record is looked at no later than its earliest deadline; that look finds out what has really passed.
+// Timers. A record is looked at no later than its earliest deadline; that look finds out what has
+// really passed.
 
 void ReadinessEngine::read_clock() noexcept {
   now_ = sys::monotonic_ns();
@@ -325,17 +344,19 @@ void ReadinessEngine::read_clock() noexcept {
 void ReadinessEngine::set_timer(SocketRecord& socket, Operation& operation) noexcept {
   const bool idle = operation.deadline.is_never();
   if (idle && (idle_timeout_.is_never() || !operation.type->may_idle_out)) return;
-  if (!has_timers()) read_clock();  // nobody has needed it in the turns before
+  // Without timers nobody has read the clock; and a deadline of its own counts from now, not from
+  // the start of the turn (docs/adr/0007-explicit-deadlines-read-the-clock.md).
+  if (!idle || !has_timers()) read_clock();
   if (idle) {
     socket.active_at = now_;
   } else {
-    operation.deadline = Deadline::at(operation.deadline.resolve(Deadline::TimePoint{Deadline::Duration{now_}}));
+    operation.deadline =
+        Deadline::at(operation.deadline.resolve(Deadline::TimePoint{Deadline::Duration{now_}}));
   }
   const std::int64_t due = idle ? idle_due_ : due_at(operation.deadline);
   if (due < socket.timer.due) socket_timers_.enter(socket.timer, due);
 }
 
-// A sleep is counted from now, not from the start of the turn: it is not on the path of a message.
 void ReadinessEngine::set_timer(WaitNode& node) noexcept {
   if (node.deadline.is_never()) return;
   read_clock();
@@ -344,12 +365,18 @@ void ReadinessEngine::set_timer(WaitNode& node) noexcept {
 }
 
 void ReadinessEngine::run_timers() noexcept {
-  while (TimerNode* const node = socket_timers_.take_expired(now_)) check_deadlines(owner_of(*node));
-  while (TimerNode* const expired = wait_timers_.take_expired(now_)) {
+  const std::int64_t now = now_;  // it moves on with each sleep that begins in here
+  while (TimerNode* const node = socket_timers_.take_expired(now)) check_deadlines(owner_of(*node));
+  // No more than there are: who sleeps again until a time that has passed waits for the next turn.
+  for (std::size_t left = wait_timers_.size(); left != 0; --left) {
+    TimerNode* const expired = wait_timers_.take_expired(now);
+    if (expired == nullptr) break;
     WaitNode& node = static_cast<WaitNode&>(*expired);
     if (!node.type->abandon(node)) continue;  // the wake is on its way
-    if (node.type->done_at_deadline) finish(node);
-    else finish(node, {node.type->call, 0, Errc::timed_out});
+    if (node.type->done_at_deadline)
+      finish(node);
+    else
+      finish(node, {node.type->call, 0, Errc::timed_out});
     resume(node);
   }
 }
@@ -363,14 +390,34 @@ void ReadinessEngine::check_deadlines(SocketRecord& socket) noexcept {
     const bool idle = operation->deadline.is_never();
     if (idle && (idle_timeout_.is_never() || !operation->type->may_idle_out)) continue;
     const std::int64_t due = idle ? socket.active_at + idle_ : due_at(operation->deadline);
-    const bool queued = (socket.flags & queued_flag(direction)) != 0;  // it is to have its look first
-    if (due <= now_ && !queued) expired[direction] = operation;
-    else next = std::min(next, std::max(due, now_ + 1));
+    const bool queued =
+        (socket.flags & queued_flag(direction)) != 0;  // it is to have its look first
+    if (due <= now_ && !queued)
+      expired[direction] = operation;
+    else
+      next = std::min(next, std::max(due, now_ + 1));
   }
   if (next != TimerWheel::kNever) socket_timers_.enter(socket.timer, next);
   for (unsigned direction = 0; direction < expired.size(); ++direction)
     if (expired[direction] != nullptr && socket.waiting[direction] == expired[direction])
-      fail_waiting(socket, direction, Errc::timed_out);
+      try_for_the_last_time(socket, direction);
+}
+
+// Bytes may have come in this very turn; and a send buffer takes some long before the kernel calls
+// it writable.
+void ReadinessEngine::try_for_the_last_time(SocketRecord& socket, unsigned direction) noexcept {
+  Operation& operation = *socket.waiting[direction];
+  const Verdict verdict = operation.type->attempt(operation, socket);
+  if (verdict == Verdict::finished) {
+    socket.waiting[direction] = nullptr;
+    return resume(operation);
+  }
+  if (verdict == Verdict::progressed && operation.deadline.is_never()) {
+    socket.active_at = now_;
+    socket_timers_.enter(socket.timer, std::min(socket.timer.due, idle_due_));
+    return enqueue(operation);
+  }
+  fail_waiting(socket, direction, Errc::timed_out);
 }
 
 // One turn: wait, then everything that has become possible.
@@ -380,8 +427,8 @@ int ReadinessEngine::time_to_wait() const noexcept {
   const std::int64_t look = std::min(socket_timers_.next_look(), wait_timers_.next_look());
   if (look == TimerWheel::kNever) return -1;
   constexpr std::int64_t kMillisecond = 1'000'000;
-  return static_cast<int>(std::clamp((look - now_ + kMillisecond - 1) / kMillisecond, std::int64_t{0},
-                                     std::int64_t{3'600'000}));
+  return static_cast<int>(std::clamp((look - now_ + kMillisecond - 1) / kMillisecond,
+                                     std::int64_t{0}, std::int64_t{3'600'000}));
 }
 
 void ReadinessEngine::turn() noexcept {
@@ -411,7 +458,8 @@ void ReadinessEngine::run_queue() noexcept {
 void ReadinessEngine::run_woken() noexcept {
   WaitNode* newest = woken_.exchange(nullptr, std::memory_order_acquire);
   WaitNode* oldest = nullptr;
-  while (newest != nullptr) newest = std::exchange(newest->next_woken, std::exchange(oldest, newest));
+  while (newest != nullptr)
+    newest = std::exchange(newest->next_woken, std::exchange(oldest, newest));
   while (oldest != nullptr) {
     WaitNode& node = *std::exchange(oldest, oldest->next_woken);
     if (TimerWheel::holds(node)) wait_timers_.leave(node);
@@ -420,6 +468,7 @@ void ReadinessEngine::run_woken() noexcept {
 }
 
 void ReadinessEngine::run_to_end(TaskScope& scope, Task<> task) noexcept {
+  read_clock();
   if (!scope.spawn(std::move(task))) return;  // a new scope takes any task
   while (scope.running() != 0) turn();
 }

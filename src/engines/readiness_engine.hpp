@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// What the engines have in common that are told when a call would not wait: polling, select, poll, epoll. Try, wait,
-// try again; readiness is a hint, the call decides. An engine adds how it tells the kernel and how it waits.
+// What the engines have in common that are told when a call would not wait: polling, select, poll,
+// epoll. Try, wait, try again; readiness is a hint, the call decides. An engine adds how it tells
+// the kernel and how it waits.
 //
-// Here too: the turn budget, the queue of operations to be looked at again, timers, wakes from other threads, and the
-// end of the batch, before which nothing is freed. Not here: any system call that waits.
+// Here too: the turn budget, the queue of operations to be looked at again, timers, wakes from
+// other threads, and the end of the batch, before which nothing is freed. Not here: any system call
+// that waits.
 #pragma once
 
 #include <atomic>
@@ -16,8 +18,8 @@ namespace headrace::detail {
 
 class ReadinessEngine : public EngineCore {
  public:
-  /// How many operations a task may finish in line before the others get their turn. With no budget one of 100
-  /// connections took 74% of the receives; with 16 the turns are flat.
+  /// How many operations a task may finish in line before the others get their turn. With no budget
+  /// one of 100 connections took 74% of the receives; with 16 the turns are flat.
   static constexpr int kTurnBudget = 16;
 
   ReadinessEngine();
@@ -35,9 +37,7 @@ class ReadinessEngine : public EngineCore {
   Result<> launch(TaskState& task, std::coroutine_handle<> frame) noexcept final;
   void run_to_end(TaskScope& scope, Task<> task) noexcept final;
   void begin_drain(TaskScope* lingering) noexcept final;
-  void ended(TaskState& task) noexcept final {
-    if (current_ == &task) current_ = nullptr;
-  }
+  void cut() noexcept final { phase_ = Phase::cut; }
   [[nodiscard]] net::Blocking socket_mode() const noexcept final { return net::Blocking::no; }
 
  protected:
@@ -59,11 +59,14 @@ class ReadinessEngine : public EngineCore {
 
   /// The same for the usual event, bytes to read: a path of its own, and the shortest.
   [[gnu::always_inline]] void on_readable(SocketRecord& socket) noexcept {
-    socket.ready[0] = true;  // until an attempt finds out otherwise: there may be more than one to accept
+    socket.ready[0] =
+        true;  // until an attempt finds out otherwise: there may be more than one to accept
     Operation* const operation = socket.waiting[0];
-    if (operation == nullptr || (socket.flags & SocketRecord::kQueuedRead) != 0) [[unlikely]] return;
+    if (operation == nullptr || (socket.flags & SocketRecord::kQueuedRead) != 0) [[unlikely]]
+      return;
     const Verdict verdict = operation->type->attempt(*operation, socket);
-    if (verdict != Verdict::finished) [[unlikely]] return retry_after(socket, 0, verdict);
+    if (verdict != Verdict::finished) [[unlikely]]
+      return retry_after(socket, 0, verdict);
     socket.waiting[0] = nullptr;
     // A cancelled task does not come this way: its operation was queued.
     current_ = operation->task;
@@ -94,13 +97,15 @@ class ReadinessEngine : public EngineCore {
   void run_woken() noexcept;
   void run_timers() noexcept;
   void check_deadlines(SocketRecord& socket) noexcept;
+  void try_for_the_last_time(SocketRecord& socket, unsigned direction) noexcept;
   void free_closed() noexcept;
-  [[nodiscard]] bool has_timers() const noexcept { return !socket_timers_.empty() || !wait_timers_.empty(); }
+  [[nodiscard]] bool has_timers() const noexcept {
+    return !socket_timers_.empty() || !wait_timers_.empty();
+  }
 
-  TaskState* current_ = nullptr;
   int budget_ = 0;
   Phase phase_ = Phase::running;
-  std::int64_t now_;  // read once a turn while there are timers
+  std::int64_t now_;                            // read once a turn while there are timers
   std::int64_t idle_due_ = TimerWheel::kNever;  // now_ and the idle timeout, if there is one
 
   Operation* queue_ = nullptr;  // to be looked at again in the next turn

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// The operations on sockets: receive, send, accept, connect, ready. Each is its system call, what the answer means, and
-// the same as a request to a completion engine. Nothing here waits but a call on a blocking socket.
+// The operations on sockets: receive, send, accept, connect, ready. Each is its system call, what
+// the answer means, and the same as a request to a completion engine. Nothing here waits but a call
+// on a blocking socket.
 //
-// Not here: deadlines and cancelling (an engine's business), operations that another task completes (src/coro).
+// Not here: deadlines and cancelling (an engine's business), operations that another task completes
+// (src/coro).
 #include <cerrno>
 
 #include "engines/engine_core.hpp"
@@ -22,7 +24,7 @@ Verdict must_wait(SocketRecord& socket, WaitFor direction) noexcept {
 
 Verdict fail_operation(Operation& operation, SocketRecord& socket, std::int64_t answer) noexcept {
   const Failure failure = Failure::from_errno(operation.type->call, static_cast<int>(-answer));
-  if ((socket.flags & SocketRecord::kLingering) == 0) socket.last = failure.code;
+  note_failure(socket, failure.code);
   return finish(operation, failure);
 }
 
@@ -36,17 +38,21 @@ void tell_message(SocketRecord& socket, const Operation& operation) noexcept {
 
 // receive: recv(2) into a block of the engine's.
 
-[[gnu::cold]] Verdict end_receive(Operation& operation, SocketRecord& socket, std::int64_t answer) noexcept {
+[[gnu::cold]] Verdict end_receive(Operation& operation, SocketRecord& socket,
+                                  std::int64_t answer) noexcept {
   BufferBlock* const block = operation.lease.block;
   if (block != nullptr) block->pool->give(block);
-  if (answer == 0) return finish(operation, {"recv", 0, Errc::end_of_stream});
+  if (answer == 0) {
+    note_failure(socket, Errc::end_of_stream);
+    return finish(operation, {"recv", 0, Errc::end_of_stream});
+  }
   if (is_again(answer)) return must_wait(socket, WaitFor::readable);
   if (answer == -EINTR) return Verdict::progressed;
   return fail_operation(operation, socket, answer);
 }
 
 [[gnu::always_inline]] inline Verdict take_received(Operation& operation, SocketRecord& socket,
-                                                       std::int64_t answer) noexcept {
+                                                    std::int64_t answer) noexcept {
   if (answer <= 0) return end_receive(operation, socket, answer);
   operation.lease.begin = BufferPool::kHeadroom;
   operation.lease.size = static_cast<std::uint32_t>(answer);
@@ -54,7 +60,8 @@ void tell_message(SocketRecord& socket, const Operation& operation) noexcept {
   ConnectionInfo& info = *socket.info;
   add(info.received, static_cast<std::uint64_t>(answer));
   add(info.messages, 1);
-  if ((socket.flags & SocketRecord::kWatched) != 0) [[unlikely]] tell_message(socket, operation);
+  if ((socket.flags & SocketRecord::kWatched) != 0) [[unlikely]]
+    tell_message(socket, operation);
   return finish(operation);
 }
 
@@ -65,10 +72,11 @@ Verdict absorb_receive(Operation& operation, SocketRecord& socket, std::int64_t 
 Verdict attempt_receive(Operation& operation, SocketRecord& socket) noexcept {
   BufferBlock* const block = socket.engine->buffers.take();
   operation.lease.block = block;
-  if (block == nullptr) [[unlikely]] return finish(operation, {"mmap", ENOMEM, Errc::out_of_memory});
+  if (block == nullptr) [[unlikely]]
+    return finish(operation, {"mmap", ENOMEM, Errc::out_of_memory});
   return take_received(operation, socket,
-                        sys::recv(socket.descriptor, BufferPool::bytes_in(block), BufferPool::kCapacity,
-                                  socket.receive_flags));
+                       sys::recv(socket.descriptor, BufferPool::bytes_in(block),
+                                 BufferPool::kCapacity, socket.receive_flags));
 }
 
 void describe_receive(const Operation&, const SocketRecord& socket, Submission& request) noexcept {
@@ -79,7 +87,7 @@ void describe_receive(const Operation&, const SocketRecord& socket, Submission& 
 // send: send(2) of what is left.
 
 [[gnu::always_inline]] inline Verdict take_sent(Operation& operation, SocketRecord& socket,
-                                                   std::int64_t answer) noexcept {
+                                                std::int64_t answer) noexcept {
   const std::size_t left = operation.sending.size();
   if (answer < 0) [[unlikely]] {
     if (is_again(answer)) return must_wait(socket, WaitFor::writable);
@@ -88,7 +96,8 @@ void describe_receive(const Operation&, const SocketRecord& socket, Submission& 
   }
   const auto gone = static_cast<std::size_t>(answer);
   add(socket.info->sent, gone);
-  if (gone == left) [[likely]] return finish(operation);
+  if (gone == left) [[likely]]
+    return finish(operation);
   operation.sending = operation.sending.subspan(gone);
   return Verdict::progressed;
 }
@@ -99,12 +108,14 @@ Verdict absorb_send(Operation& operation, SocketRecord& socket, std::int64_t ans
 
 Verdict attempt_send(Operation& operation, SocketRecord& socket) noexcept {
   return take_sent(operation, socket,
-                     sys::send(socket.descriptor, operation.sending.data(), operation.sending.size(), MSG_NOSIGNAL));
+                   sys::send(socket.descriptor, operation.sending.data(), operation.sending.size(),
+                             MSG_NOSIGNAL));
 }
 
-void describe_send(const Operation& operation, const SocketRecord& socket, Submission& request) noexcept {
-  request = {Submission::Call::send, socket.descriptor, operation.sending.data(), operation.sending.size(),
-             MSG_NOSIGNAL};
+void describe_send(const Operation& operation, const SocketRecord& socket,
+                   Submission& request) noexcept {
+  request = {Submission::Call::send, socket.descriptor, operation.sending.data(),
+             operation.sending.size(), MSG_NOSIGNAL};
 }
 
 // accept: accept4(2); the peer's address comes with it, for a peer that resets has none afterwards.
@@ -125,7 +136,8 @@ Verdict take_connection(Operation& operation, SocketRecord& listener, net::Socke
 
 Verdict end_accept(Operation& operation, SocketRecord& socket, std::int64_t answer) noexcept {
   if (is_again(answer)) return must_wait(socket, WaitFor::readable);
-  if (net::after_accept_error(static_cast<int>(-answer)) == net::AfterAcceptError::retry) return Verdict::progressed;
+  if (net::after_accept_error(static_cast<int>(-answer)) == net::AfterAcceptError::retry)
+    return Verdict::progressed;
   return fail_operation(operation, socket, answer);
 }
 
@@ -138,7 +150,8 @@ Verdict absorb_accept(Operation& operation, SocketRecord& socket, std::int64_t a
 
 Verdict attempt_accept(Operation& operation, SocketRecord& socket) noexcept {
   net::SocketAddress peer;
-  const int answer = sys::accept4(socket.descriptor, peer.get(), &peer.length, accept_flags(socket));
+  const int answer =
+      sys::accept4(socket.descriptor, peer.get(), &peer.length, accept_flags(socket));
   if (answer < 0) return end_accept(operation, socket, answer);
   return take_connection(operation, socket, net::Socket{answer}, peer);
 }
@@ -147,13 +160,15 @@ void describe_accept(const Operation&, const SocketRecord& socket, Submission& r
   request = {Submission::Call::accept, socket.descriptor, nullptr, 0, accept_flags(socket)};
 }
 
-// connect: connect(2) again and again; on Linux it says EALREADY until the handshake is over, then how that went.
+// connect: connect(2) again and again; on Linux it says EALREADY until the handshake is over, then
+// how that went.
 
 Verdict absorb_connect(Operation& operation, SocketRecord& socket, std::int64_t answer) noexcept {
   if (answer == 0 || answer == -EISCONN) return finish(operation);
   if (answer == -EINPROGRESS || answer == -EALREADY || answer == -EINTR)
     return must_wait(socket, WaitFor::writable);
-  // A full Unix backlog: nothing will tell when there is room, so this is for the caller to try again.
+  // A full Unix backlog: nothing will tell when there is room, so this is for the caller to try
+  // again.
   if (is_again(answer)) return finish(operation, {"connect", EAGAIN, Errc::would_wait});
   return fail_operation(operation, socket, answer);
 }
@@ -163,7 +178,8 @@ Verdict attempt_connect(Operation& operation, SocketRecord& socket) noexcept {
   return absorb_connect(operation, socket, sys::connect(socket.descriptor, to.get(), to.length));
 }
 
-void describe_connect(const Operation& operation, const SocketRecord& socket, Submission& request) noexcept {
+void describe_connect(const Operation& operation, const SocketRecord& socket,
+                      Submission& request) noexcept {
   const auto& to = *static_cast<const net::SocketAddress*>(operation.target);
   request = {Submission::Call::connect, socket.descriptor, to.get(), to.length, 0};
 }
@@ -190,21 +206,51 @@ void describe_ready(const Operation&, const SocketRecord& socket, Submission& re
 
 }  // namespace
 
-const OperationType receive_operation{
-    "recv", WaitFor::readable, true, true, false, attempt_receive, start_with<attempt_receive>, absorb_receive, describe_receive, nullptr};
+const OperationType receive_operation{"recv",
+                                      WaitFor::readable,
+                                      true,
+                                      true,
+                                      false,
+                                      attempt_receive,
+                                      start_with<attempt_receive>,
+                                      absorb_receive,
+                                      describe_receive,
+                                      nullptr};
 const OperationType send_operation{
-    "send", WaitFor::writable, false, true, false, attempt_send, start_with<attempt_send>, absorb_send, describe_send, nullptr};
+    "send",       WaitFor::writable,        false,       true,          false,
+    attempt_send, start_with<attempt_send>, absorb_send, describe_send, nullptr};
 const OperationType accept_operation{
-    "accept4", WaitFor::readable, true, false, false, attempt_accept, start_with<attempt_accept>, absorb_accept, describe_accept, nullptr};
-const OperationType connect_operation{
-    "connect", WaitFor::writable, false, false, false, attempt_connect, start_with<attempt_connect>, absorb_connect, describe_connect, nullptr};
-const OperationType readable_operation{"poll", WaitFor::readable, false, false, false,
+    "accept4",      WaitFor::readable,          true,          false,           false,
+    attempt_accept, start_with<attempt_accept>, absorb_accept, describe_accept, nullptr};
+const OperationType connect_operation{"connect",
+                                      WaitFor::writable,
+                                      false,
+                                      false,
+                                      false,
+                                      attempt_connect,
+                                      start_with<attempt_connect>,
+                                      absorb_connect,
+                                      describe_connect,
+                                      nullptr};
+const OperationType readable_operation{"poll",
+                                       WaitFor::readable,
+                                       false,
+                                       false,
+                                       false,
                                        attempt_ready<POLLIN, WaitFor::readable>,
-                                       start_with<attempt_ready<POLLIN, WaitFor::readable>>, absorb_ready,
-                                       describe_ready<POLLIN>, nullptr};
-const OperationType writable_operation{"poll", WaitFor::writable, false, false, false,
+                                       start_with<attempt_ready<POLLIN, WaitFor::readable>>,
+                                       absorb_ready,
+                                       describe_ready<POLLIN>,
+                                       nullptr};
+const OperationType writable_operation{"poll",
+                                       WaitFor::writable,
+                                       false,
+                                       false,
+                                       false,
                                        attempt_ready<POLLOUT, WaitFor::writable>,
-                                       start_with<attempt_ready<POLLOUT, WaitFor::writable>>, absorb_ready,
-                                       describe_ready<POLLOUT>, nullptr};
+                                       start_with<attempt_ready<POLLOUT, WaitFor::writable>>,
+                                       absorb_ready,
+                                       describe_ready<POLLOUT>,
+                                       nullptr};
 
 }  // namespace headrace::detail

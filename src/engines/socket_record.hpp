@@ -24,10 +24,12 @@ struct CompactAddress {
   bool operator==(const CompactAddress&) const noexcept = default;
 };
 
-[[nodiscard]] CompactAddress compact(const net::SocketAddress& address, Transport transport) noexcept;
+[[nodiscard]] CompactAddress compact(const net::SocketAddress& address,
+                                     Transport transport) noexcept;
 [[nodiscard]] Address expand(const CompactAddress& compact) noexcept;
 
-/// What is counted of a connection. Written by the one thread that serves it, read by any, also across processes.
+/// What is counted of a connection. Written by the one thread that serves it, read by any, also
+/// across processes.
 struct ConnectionInfo {
   std::atomic<std::uint64_t> received = 0;  // bytes
   std::atomic<std::uint64_t> sent = 0;      // bytes
@@ -48,6 +50,8 @@ class ConnectionObserver {
   /// A place for a new connection; null when it is refused, and then closed.
   virtual ConnectionInfo* admit(const net::SocketAddress& peer, Transport transport) noexcept = 0;
   virtual void message(ConnectionInfo& connection, ByteView bytes) noexcept = 0;
+  /// It was admitted but cannot be served: it counts as refused.
+  virtual void unserved(ConnectionInfo& connection) noexcept = 0;
   /// `last` is how its last failed operation ended, or `end_of_stream`.
   virtual void departed(ConnectionInfo& connection, Errc last) noexcept = 0;
 };
@@ -55,13 +59,13 @@ class ConnectionObserver {
 struct SocketRecord {
   enum Ready : std::uint8_t { kReadable = 1, kWritable = 2 };  // 1 << WaitFor
   enum Flag : std::uint8_t {
-    kBorrowed = 1,      // the descriptor is somebody else's: not to be closed
-    kWatched = 2,       // every message is told to the observer
-    kServing = 4,       // a listener whose connections the observer admits
-    kLingering = 8,     // our side is shut, bytes are thrown away until the peer's FIN
-    kQueuedRead = 16,   // the waiting operation is in the queue to be looked at again
+    kBorrowed = 1,     // the descriptor is somebody else's: not to be closed
+    kWatched = 2,      // every message is told to the observer
+    kServing = 4,      // a listener whose connections the observer admits
+    kLingering = 8,    // our side is shut, bytes are thrown away until the peer's FIN
+    kQueuedRead = 16,  // the waiting operation is in the queue to be looked at again
     kQueuedWrite = 32,
-    kClosed = 64,       // dead; in memory until the batch of events that may name it is over
+    kClosed = 64,  // dead; in memory until the batch of events that may name it is over
     kInUse = 128,
   };
 
@@ -71,12 +75,14 @@ struct SocketRecord {
   // By WaitFor:
   std::array<bool, 3> ready{};  // an attempt may succeed: a hint, the call decides
   std::array<bool, 3> armed{};  // the kernel will tell, so waiting takes no more than being noted
-  std::uint8_t receive_flags = 0;     // for recv(2)
-  std::uint32_t trusted_below = 0;    // a read that brings fewer bytes has emptied the socket
-  std::array<Operation*, 2> waiting{};  // by WaitFor: the receive, accept or ready; the send or connect
+  std::uint8_t receive_flags = 0;   // for recv(2)
+  std::uint32_t trusted_below = 0;  // a read that brings fewer bytes has emptied the socket
+  std::array<Operation*, 2>
+      waiting{};  // by WaitFor: the receive, accept or ready; the send or connect
   union {
     TimerNode timer{};  // event loops: looked at no later than the earliest deadline of the two
-    std::array<std::int64_t, 2> kernel_limit;  // blocking: SO_RCVTIMEO and SO_SNDTIMEO in ns, 0 for none
+    std::array<std::int64_t, 2>
+        kernel_limit;  // blocking: SO_RCVTIMEO and SO_SNDTIMEO in ns, 0 for none
   };
   union {
     ConnectionInfo* info = nullptr;
@@ -85,6 +91,23 @@ struct SocketRecord {
   std::int64_t active_at = 0;  // when a byte last moved, by the engine's clock
   Transport transport = Transport::tcp;
   Errc last = Errc::end_of_stream;  // how its last failed operation ended
+  std::uint32_t moved_at_last = 0;  // low bits of the bytes moved until then
 };
+
+/// Bytes received and sent so far.
+inline std::uint64_t bytes_moved(const SocketRecord& socket) noexcept {
+  return socket.info->received.load(std::memory_order_relaxed) +
+         socket.info->sent.load(std::memory_order_relaxed);
+}
+
+/// How the connection ends if nothing moves any more. Not told of draining, nor while lingering:
+/// those are endings that the server wants.
+inline void note_failure(SocketRecord& socket, Errc why) noexcept {
+  if (why == Errc::draining || (socket.flags & SocketRecord::kLingering) != 0 ||
+      socket.info == nullptr)
+    return;
+  socket.last = why;
+  socket.moved_at_last = static_cast<std::uint32_t>(bytes_moved(socket));
+}
 
 }  // namespace headrace::detail

@@ -29,7 +29,8 @@ void clear(TimerNode& head) noexcept { head.later = head.earlier = &head; }
 
 }  // namespace
 
-TimerWheel::TimerWheel(std::int64_t now) noexcept : now_{static_cast<std::uint64_t>(now) >> kTickShift} {
+TimerWheel::TimerWheel(std::int64_t now) noexcept
+    : now_{static_cast<std::uint64_t>(now) >> kTickShift} {
   for (Level& level : levels_)
     for (TimerNode& slot : level.slots) clear(slot);
   clear(pending_);
@@ -51,8 +52,10 @@ void TimerWheel::enter(TimerNode& node, std::int64_t due) noexcept {
 }
 
 void TimerWheel::insert(TimerNode& node) noexcept {
-  // Less than a whole turn of the top level, so that no node lands in the slot being looked at (two years).
-  constexpr std::uint64_t kFarthest = (std::uint64_t{kSlots - 1} << (kSlotBits * (kLevels - 1))) - 1;
+  // Less than a whole turn of the top level, so that no node lands in the slot being looked at (two
+  // years).
+  constexpr std::uint64_t kFarthest =
+      (std::uint64_t{kSlots - 1} << (kSlotBits * (kLevels - 1))) - 1;
   const std::uint64_t tick = std::clamp(tick_at(node.due), now_, now_ + kFarthest);
   const std::uint64_t differing = (tick ^ now_) | (kSlots - 1);
   const int level = std::min((63 - std::countl_zero(differing)) / kSlotBits, kLevels - 1);
@@ -63,13 +66,15 @@ void TimerWheel::insert(TimerNode& node) noexcept {
 }
 
 void TimerWheel::leave(TimerNode& node) noexcept {
-  // The slot's bit stays: an empty slot that is looked at costs one turn, finding the slot costs every time.
+  // The slot's bit stays: an empty slot that is looked at costs one turn, finding the slot costs
+  // every time.
   unlink(node);
   node.due = kNever;
   --count_;
 }
 
-// The lowest level with anything in it comes first: its slots lie within the next slot of the level above.
+// The lowest level with anything in it comes first: its slots lie within the next slot of the level
+// above.
 bool TimerWheel::next_place(Place& place) const noexcept {
   for (int index = 0; index < kLevels; ++index) {
     const Level& level = levels_[static_cast<unsigned>(index)];
@@ -86,7 +91,8 @@ bool TimerWheel::next_place(Place& place) const noexcept {
 
 void TimerWheel::set_next_look() noexcept {
   Place place{};
-  next_look_ = empty() || !next_place(place) ? kNever : static_cast<std::int64_t>(place.tick << kTickShift);
+  next_look_ =
+      empty() || !next_place(place) ? kNever : static_cast<std::int64_t>(place.tick << kTickShift);
 }
 
 void TimerWheel::move_slot_to_pending(const Place& place) noexcept {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// A hierarchical timer wheel: six levels of 64 slots, each level 64 times as coarse as the one below. Entering and
-// leaving cost no search and no memory; a node far off is looked at again as its time comes near (Varghese and Lauck,
-// "Hashed and hierarchical timing wheels", 1987). Ticks are 2^20 ns, about a millisecond. Never early.
+// A hierarchical timer wheel: six levels of 64 slots, each level 64 times as coarse as the one
+// below. Entering and leaving cost no search and no memory; a node far off is looked at again as
+// its time comes near (Varghese and Lauck, "Hashed and hierarchical timing wheels", 1987). Ticks
+// are 2^20 ns, about a millisecond. Never early.
 #pragma once
 
 #include <array>
@@ -22,6 +23,7 @@ class TimerWheel {
   TimerWheel& operator=(const TimerWheel&) = delete;
 
   [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
+  [[nodiscard]] std::size_t size() const noexcept { return count_; }
   [[nodiscard]] static bool holds(const TimerNode& node) noexcept { return node.later != nullptr; }
 
   /// Enters `node` to expire at `due` (nanoseconds), or moves it there.
@@ -31,7 +33,8 @@ class TimerWheel {
   /// No node expires before this; kNever when empty. May be earlier than the first node is due.
   [[nodiscard]] std::int64_t next_look() const noexcept { return next_look_; }
 
-  /// The next node due at `now`, taken out; null when there is none left. To be called until it says so.
+  /// The next node due at `now`, taken out; null when there is none left. To be called until it
+  /// says so.
   TimerNode* take_expired(std::int64_t now) noexcept {
     return now < next_look_ ? nullptr : find_expired(now);
   }

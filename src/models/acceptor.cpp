@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Accepting for the launchers that block. Listeners are non-blocking: between poll(2) and accept4(2) the peer may leave.
+// Accepting for the launchers that block. Listeners are non-blocking: between poll(2) and
+// accept4(2) the peer may leave.
 #include "models/acceptor.hpp"
 
 #include <algorithm>
@@ -16,10 +17,11 @@ constexpr auto kBetweenReports = std::chrono::seconds{1};
 }  // namespace
 
 Acceptor::Acceptor(Server& server, int poke)
-    : server_{server},
-      next_statistics_{server.options.statistics_every.resolve(Clock::now())} {
-  for (const Door& door : server_.doors) entries_.push_back({door.sockets[0].descriptor(), POLLIN, 0});
-  for (const int descriptor : server_.stop.descriptors()) entries_.push_back({descriptor, POLLIN, 0});
+    : server_{server}, next_statistics_{server.options.statistics_every.resolve(Clock::now())} {
+  for (const Door& door : server_.doors)
+    entries_.push_back({door.sockets[0].descriptor(), POLLIN, 0});
+  for (const int descriptor : server_.stop.descriptors())
+    entries_.push_back({descriptor, POLLIN, 0});
   entries_.push_back({poke, POLLIN, 0});
 }
 
@@ -34,9 +36,11 @@ int Acceptor::time_to_wait() const noexcept {
 std::optional<Accepted> Acceptor::next() {
   const std::size_t doors = server_.doors.size();
   for (;;) {
-    if (paused_until_ && (Clock::now() >= *paused_until_ || server_.table.departures() != departures_at_pause_))
+    if (paused_until_ &&
+        (Clock::now() >= *paused_until_ || server_.table.departures() != departures_at_pause_))
       paused_until_.reset();
-    for (std::size_t index = 0; index < doors; ++index) entries_[index].events = paused_until_ ? 0 : POLLIN;
+    for (std::size_t index = 0; index < doors; ++index)
+      entries_[index].events = paused_until_ ? 0 : POLLIN;
     const int ready = sys::poll(entries_.data(), entries_.size(), time_to_wait());
     tell_statistics();
     if (ready < 0) continue;  // EINTR: the signal is in its pipe; ENOMEM passes
@@ -65,7 +69,8 @@ std::optional<Accepted> Acceptor::accept_from(Door& door) {
   const Transport transport = door.address.transport();
   for (int tries = 0; tries < 64; ++tries) {  // then the other doors, whatever comes in at this one
     net::SocketAddress peer;
-    const int answer = sys::accept4(door.sockets[0].descriptor(), peer.get(), &peer.length, SOCK_CLOEXEC);
+    const int answer =
+        sys::accept4(door.sockets[0].descriptor(), peer.get(), &peer.length, SOCK_CLOEXEC);
     if (answer == -EAGAIN) return std::nullopt;
     if (answer < 0) {
       after_error(door, -answer);
@@ -81,7 +86,8 @@ std::optional<Accepted> Acceptor::accept_from(Door& door) {
 
 void Acceptor::after_error(const Door& door, int error) {
   switch (net::after_accept_error(error)) {
-    case net::AfterAcceptError::retry: return;
+    case net::AfterAcceptError::retry:
+      return;
     case net::AfterAcceptError::pause:
       paused_until_ = Clock::now() + kPause;
       departures_at_pause_ = server_.table.departures();

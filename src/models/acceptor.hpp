@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// How blocking launchers accept: one poll(2) on all listeners, the ways to stop and the statistics timer, so that
-// several addresses, signals and statistics need no thread of their own.
+// How blocking launchers accept: one poll(2) on all listeners, the ways to stop and the statistics
+// timer, so that several addresses, signals and statistics need no thread of their own.
 #pragma once
 
 #include <chrono>
@@ -27,7 +27,8 @@ class Acceptor {
   /// The next connection, or nothing: the server is to stop, or `poke` is readable.
   std::optional<Accepted> next();
 
-  /// A connection that is queued already, without waiting; nothing when the queues are empty. For the drain.
+  /// A connection that is queued already, without waiting; nothing when the queues are empty. For
+  /// the drain.
   std::optional<Accepted> next_queued();
 
   /// Closes the listeners: from now on peers are refused by the kernel.

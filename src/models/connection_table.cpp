@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Slots and counters in one anonymous shared mapping. A slot's owner is the only one that writes its counts.
+// Slots and counters in one anonymous shared mapping. A slot's owner is the only one that writes
+// its counts.
 #include "models/connection_table.hpp"
 
 #include <algorithm>
@@ -18,7 +19,9 @@ namespace {
 using Counter = std::atomic<std::uint64_t>;
 constexpr auto kRelaxed = std::memory_order_relaxed;
 
-void count(Counter& counter, std::uint64_t amount = 1) noexcept { counter.fetch_add(amount, kRelaxed); }
+void count(Counter& counter, std::uint64_t amount = 1) noexcept {
+  counter.fetch_add(amount, kRelaxed);
+}
 
 void raise_to(Counter& highest, std::uint64_t value) noexcept {
   std::uint64_t seen = highest.load(kRelaxed);
@@ -27,19 +30,30 @@ void raise_to(Counter& highest, std::uint64_t value) noexcept {
 }
 
 bool is_local(const CompactAddress& peer) noexcept {
-  constexpr std::array<std::uint8_t, 13> kMappedLoopback{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127};
+  constexpr std::array<std::uint8_t, 13> kMappedLoopback{0, 0, 0, 0,    0,    0,  0,
+                                                         0, 0, 0, 0xff, 0xff, 127};
   constexpr std::array<std::uint8_t, 16> kLoopback{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
   return peer.transport >= Transport::unix_stream || peer.bytes == kLoopback ||
          std::equal(kMappedLoopback.begin(), kMappedLoopback.end(), peer.bytes.begin());
 }
 
+void clear_counts(ConnectionInfo& connection) noexcept {
+  connection.received.store(0, kRelaxed);
+  connection.sent.store(0, kRelaxed);
+  connection.messages.store(0, kRelaxed);
+}
+
 Departure departure_after(Errc last) noexcept {
   switch (last) {
-    case Errc::timed_out: return Departure::timed_out;
-    case Errc::canceled: return Departure::cut;
+    case Errc::timed_out:
+      return Departure::timed_out;
+    case Errc::canceled:
+      return Departure::cut;
     case Errc::reset:
-    case Errc::broken_pipe: return Departure::reset;
-    default: return Departure::finished;
+    case Errc::broken_pipe:
+      return Departure::reset;
+    default:
+      return Departure::finished;
   }
 }
 
@@ -54,6 +68,7 @@ struct alignas(64) ConnectionTable::Slot : ConnectionInfo {
 struct ConnectionTable::Shared {
   Counter connections, open, most, refused, timed_out, reset, cut;
   Counter received, sent, messages, departures;  // of connections that have ended
+  Counter moves_begun, moves_done;  // of a departing connection's bytes into those above
   Counter ids;  // given out so far; never again, also when the peer is turned away
   std::atomic<std::uint32_t> next_slot;
   alignas(64) std::byte slots[];
@@ -62,14 +77,15 @@ struct ConnectionTable::Shared {
 std::unique_ptr<ConnectionTable> ConnectionTable::make(Limits limits, ServerEvents& events) {
   const std::uint32_t slots = std::max(limits.total, std::uint32_t{1});
   const std::size_t size = sizeof(Shared) + slots * sizeof(Slot);
-  void* const memory = sys::map_memory(size, true);  // zeros, which is what every counter and slot begins with
+  void* const memory =
+      sys::map_memory(size, true);  // zeros, which is what every counter and slot begins with
   if (memory == nullptr) return nullptr;
   return std::unique_ptr<ConnectionTable>{
       new ConnectionTable{static_cast<Shared*>(memory), size, slots, limits, events}};
 }
 
-ConnectionTable::ConnectionTable(Shared* shared, std::size_t size, std::uint32_t slots, Limits limits,
-                                 ServerEvents& events) noexcept
+ConnectionTable::ConnectionTable(Shared* shared, std::size_t size, std::uint32_t slots,
+                                 Limits limits, ServerEvents& events) noexcept
     : shared_{shared}, size_{size}, slot_count_{slots}, limits_{limits}, events_{events} {}
 
 ConnectionTable::~ConnectionTable() { sys::unmap_memory(shared_, size_); }
@@ -84,18 +100,19 @@ ConnectionTable::Slot* ConnectionTable::claim(const CompactAddress& peer) noexce
   for (;;) {
     Slot& slot = all[shared_->next_slot.fetch_add(1, kRelaxed) % slot_count_];
     pid_t free = 0;
-    if (slot.owner.load(kRelaxed) != 0 || !slot.owner.compare_exchange_strong(free, ::getpid(), kRelaxed)) continue;
-    slot.received.store(0, kRelaxed);
-    slot.sent.store(0, kRelaxed);
-    slot.messages.store(0, kRelaxed);
+    if (slot.owner.load(kRelaxed) != 0 ||
+        !slot.owner.compare_exchange_strong(free, ::getpid(), kRelaxed))
+      continue;
     slot.peer = peer;
     return &slot;
   }
 }
 
-ConnectionInfo* ConnectionTable::admit(const net::SocketAddress& peer, Transport transport) noexcept {
+ConnectionInfo* ConnectionTable::admit(const net::SocketAddress& peer,
+                                       Transport transport) noexcept {
   const CompactAddress from = detail::compact(peer, transport);
-  if (shared_->open.fetch_add(1, kRelaxed) >= limits_.total) {
+  const std::uint64_t open = shared_->open.fetch_add(1, kRelaxed) + 1;
+  if (open > limits_.total) {
     shared_->open.fetch_sub(1, kRelaxed);
     refuse(detail::expand(from), Refusal::max_connections);
     return nullptr;
@@ -106,7 +123,7 @@ ConnectionInfo* ConnectionTable::admit(const net::SocketAddress& peer, Transport
     refuse(detail::expand(from), Refusal::max_per_address);
     return nullptr;
   }
-  raise_to(shared_->most, shared_->open.load(kRelaxed));
+  raise_to(shared_->most, open);
   count(shared_->connections);
   slot->id = shared_->ids.fetch_add(1, kRelaxed) + 1;
   events_.arrived({slot->id, detail::expand(from), 0, 0, 0});
@@ -117,27 +134,35 @@ ConnectionInfo* ConnectionTable::admit(const net::SocketAddress& peer, Transport
 bool ConnectionTable::is_within_address_limit(const CompactAddress& peer) const noexcept {
   if (limits_.per_address == ~0U || (limits_.exempts_local && is_local(peer))) return true;
   const auto same = [&peer](const Slot& slot) {
-    return slot.owner.load(kRelaxed) != 0 && slot.peer.bytes == peer.bytes && slot.peer.transport == peer.transport;
+    return slot.owner.load(kRelaxed) != 0 && slot.peer.bytes == peer.bytes &&
+           slot.peer.transport == peer.transport;
   };
   return std::ranges::count_if(slots(), same) <= limits_.per_address;
 }
 
 void ConnectionTable::message(ConnectionInfo& connection, ByteView bytes) noexcept {
-  events_.message({connection.id, detail::expand(connection.peer), connection.received.load(kRelaxed),
-                   connection.sent.load(kRelaxed), connection.messages.load(kRelaxed)},
-                  bytes);
+  events_.message(
+      {connection.id, detail::expand(connection.peer), connection.received.load(kRelaxed),
+       connection.sent.load(kRelaxed), connection.messages.load(kRelaxed)},
+      bytes);
 }
 
 void ConnectionTable::departed(ConnectionInfo& connection, Errc last) noexcept {
-  const ConnectionView view{connection.id, detail::expand(connection.peer), connection.received.load(kRelaxed),
-                            connection.sent.load(kRelaxed), connection.messages.load(kRelaxed)};
+  const ConnectionView view{connection.id, detail::expand(connection.peer),
+                            connection.received.load(kRelaxed), connection.sent.load(kRelaxed),
+                            connection.messages.load(kRelaxed)};
   const Departure how = departure_after(last);
   if (how == Departure::timed_out) count(shared_->timed_out);
   if (how == Departure::reset) count(shared_->reset);
   if (how == Departure::cut) count(shared_->cut);
+  // Between the two marks the bytes stand in both places or in neither: statistics() waits until
+  // they are equal.
+  shared_->moves_begun.fetch_add(1);
   count(shared_->received, view.bytes_received);
   count(shared_->sent, view.bytes_sent);
   count(shared_->messages, view.messages);
+  clear_counts(connection);
+  shared_->moves_done.fetch_add(1);
   events_.departed(view, how);
   release(connection);
   count(shared_->departures);
@@ -161,6 +186,17 @@ void ConnectionTable::refuse(const Address& peer, Refusal why) noexcept {
 }
 
 Statistics ConnectionTable::statistics() const noexcept {
+  // A process that was killed in the middle of a departure never marks its end: then the last
+  // reading must do.
+  for (int tries = 0;; ++tries) {
+    const std::uint64_t done = shared_->moves_done.load();
+    const Statistics now = read_once();
+    std::atomic_thread_fence(std::memory_order_acquire);
+    if (shared_->moves_begun.load() == done || tries == 1000) return now;
+  }
+}
+
+Statistics ConnectionTable::read_once() const noexcept {
   Statistics now{.connections = shared_->connections.load(kRelaxed),
                  .open = shared_->open.load(kRelaxed),
                  .most_at_once = shared_->most.load(kRelaxed),
@@ -173,7 +209,6 @@ Statistics ConnectionTable::statistics() const noexcept {
                  .cut = shared_->cut.load(kRelaxed),
                  .running = std::chrono::steady_clock::now() - started_};
   for (const Slot& slot : slots()) {
-    if (slot.owner.load(kRelaxed) == 0) continue;
     now.bytes_received += slot.received.load(kRelaxed);
     now.bytes_sent += slot.sent.load(kRelaxed);
     now.messages += slot.messages.load(kRelaxed);
@@ -183,6 +218,8 @@ Statistics ConnectionTable::statistics() const noexcept {
 
 std::uint64_t ConnectionTable::open() const noexcept { return shared_->open.load(kRelaxed); }
 
-std::uint64_t ConnectionTable::departures() const noexcept { return shared_->departures.load(kRelaxed); }
+std::uint64_t ConnectionTable::departures() const noexcept {
+  return shared_->departures.load(kRelaxed);
+}
 
 }  // namespace headrace::models

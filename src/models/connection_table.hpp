@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// Every connection of a server, and its counts, in memory that children share: a slot each, with the process that owns
-// it. Admission (the limits) is decided here, for every model alike.
+// Every connection of a server, and its counts, in memory that children share: a slot each, with
+// the process that owns it. Admission (the limits) is decided here, for every model alike.
 //
-// Thread-safe without a lock: a slot is claimed by one atomic exchange and then written by its owner alone.
+// Thread-safe without a lock: a slot is claimed by one atomic exchange and then written by its
+// owner alone.
 #pragma once
 
 #include <atomic>
@@ -32,11 +33,17 @@ class ConnectionTable final : public detail::ConnectionObserver {
   ConnectionTable& operator=(const ConnectionTable&) = delete;
   ~ConnectionTable() override;
 
-  detail::ConnectionInfo* admit(const net::SocketAddress& peer, Transport transport) noexcept override;
+  detail::ConnectionInfo* admit(const net::SocketAddress& peer,
+                                Transport transport) noexcept override;
   void message(detail::ConnectionInfo& connection, ByteView bytes) noexcept override;
   void departed(detail::ConnectionInfo& connection, Errc last) noexcept override;
 
-  /// A peer that was admitted but cannot be served after all: it counts as refused, not as a connection.
+  void unserved(detail::ConnectionInfo& connection) noexcept override {
+    turn_away(connection, Refusal::out_of_resources);
+  }
+
+  /// A peer that was admitted but cannot be served after all: it counts as refused, not as a
+  /// connection.
   void turn_away(detail::ConnectionInfo& connection, Refusal why) noexcept;
   /// A peer that is not let in.
   void refuse(const Address& peer, Refusal why) noexcept;
@@ -44,17 +51,20 @@ class ConnectionTable final : public detail::ConnectionObserver {
   [[nodiscard]] Statistics statistics() const noexcept;
   [[nodiscard]] std::uint64_t open() const noexcept;
 
-  /// Counts departures, so that an acceptor out of descriptors can tell that one may have come back.
+  /// Counts departures, so that an acceptor out of descriptors can tell that one may have come
+  /// back.
   [[nodiscard]] std::uint64_t departures() const noexcept;
 
  private:
   struct Slot;
   struct Shared;
 
-  ConnectionTable(Shared* shared, std::size_t size, std::uint32_t slots, Limits limits, ServerEvents& events) noexcept;
+  ConnectionTable(Shared* shared, std::size_t size, std::uint32_t slots, Limits limits,
+                  ServerEvents& events) noexcept;
   [[nodiscard]] std::span<Slot> slots() const noexcept;
   Slot* claim(const detail::CompactAddress& peer) noexcept;
   void release(detail::ConnectionInfo& connection) noexcept;
+  [[nodiscard]] Statistics read_once() const noexcept;
   [[nodiscard]] bool is_within_address_limit(const detail::CompactAddress& peer) const noexcept;
 
   Shared* shared_;

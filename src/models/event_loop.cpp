@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// One thread for many clients: every connection is a task on the engine of its worker, and so are the acceptors, the
-// signals and the statistics. With several workers each has a thread, an engine and a listener of its own (the kernel
-// spreads TCP connections over them); Unix listeners cannot be joined, so workers share one.
+// One thread for many clients: every connection is a task on the engine of its worker, and so are
+// the acceptors, the signals and the statistics. With several workers each has a thread, an engine
+// and a listener of its own (the kernel spreads TCP connections over them); Unix listeners cannot
+// be joined, so workers share one.
 //
-// Worker 0 runs on the thread that called serve(). Limit: a service that computes for long holds up its whole worker.
+// Worker 0 runs on the thread that called serve(). Limit: a service that computes for long holds up
+// its whole worker.
 #include <cerrno>
 
 #include "headrace/channel.hpp"
@@ -33,7 +35,7 @@ struct Loops {
   Server& server;
   Channel<Nothing> drain_begins{1};  // closed when it does: everybody who waits is woken
   Channel<Nothing> cut_begins{1};
-  Channel<Nothing> ended{1};         // a worker has ended
+  Channel<Nothing> ended{1};  // a worker has ended
   std::vector<Worker> workers{};
 };
 
@@ -44,7 +46,8 @@ struct LoopsAndWorker {
 
 // Accepting.
 
-/// Waits out a lack of descriptors or memory: until a connection has left, but asks again every 100 ms.
+/// Waits out a lack of descriptors or memory: until a connection has left, but asks again every 100
+/// ms.
 Task<> pause_accepting(Worker& worker, const Failure& failure, Deadline::TimePoint& told) {
   const auto now = std::chrono::steady_clock::now();
   if (now >= told + 1s) {
@@ -56,7 +59,7 @@ Task<> pause_accepting(Worker& worker, const Failure& failure, Deadline::TimePoi
     (void)co_await worker.engine->sleep(Deadline::after(10ms));
 }
 
-Task<> accept_at(Worker& worker, TaskScope& connections, Listener listener) {
+Task<> accept_at(Loops& loops, Worker& worker, TaskScope& connections, Listener listener) {
   Server& server = worker.server;
   Deadline::TimePoint told{};
   int late = 0;  // accepted since the drain began: no more than can have been queued then
@@ -69,11 +72,13 @@ Task<> accept_at(Worker& worker, TaskScope& connections, Listener listener) {
     }
     const Failure& failure = peer.error();
     if (failure.code == Errc::draining || failure.code == Errc::canceled) co_return;
-    if (net::after_accept_error(failure.error) == net::AfterAcceptError::pause && !server.stop.begun()) {
+    if (net::after_accept_error(failure.error) == net::AfterAcceptError::pause &&
+        !server.stop.begun()) {
       co_await pause_accepting(worker, failure, told);
       continue;
     }
     if (!server.stop.begun()) server.fail(AddressText{listener.address()}, failure);
+    loops.drain_begins.close();
     co_return;
   }
 }
@@ -104,11 +109,14 @@ Task<> tell_statistics(Worker& worker) {
     server.events.statistics(server.table.statistics());
 }
 
-/// Cuts what is left of the connections when the drain's time is over or somebody has lost patience.
+/// Cuts what is left of the connections when the drain's time is over or somebody has lost
+/// patience.
 Task<> cut_later(Loops& loops, Worker& worker, TaskScope& connections) {
-  const auto called =
-      co_await loops.cut_begins.receive(*worker.engine, Deadline::at(loops.server.stop.drain_ends()));
-  if (called.error().code != Errc::canceled) connections.cancel();
+  const auto called = co_await loops.cut_begins.receive(
+      *worker.engine, Deadline::at(loops.server.stop.drain_ends()));
+  if (called.error().code == Errc::canceled) co_return;
+  worker.engine->cut();
+  connections.cancel();
 }
 
 Task<> drain(Loops& loops, Worker& worker, TaskScope& acceptors, TaskScope& connections) {
@@ -125,7 +133,8 @@ Task<> drain(Loops& loops, Worker& worker, TaskScope& acceptors, TaskScope& conn
 Task<> run_watchers(Loops& loops, Worker& worker, TaskScope& watchers) {
   bool watching = true;
   for (const int descriptor : loops.server.stop.descriptors())
-    if (descriptor >= 0) watching = watching && watchers.spawn(watch_stops(loops, worker, descriptor));
+    if (descriptor >= 0)
+      watching = watching && watchers.spawn(watch_stops(loops, worker, descriptor));
   if (!loops.server.options.statistics_every.is_never())
     watching = watching && watchers.spawn(tell_statistics(worker));
   if (!watching) loops.server.fail("", {"spawn", 0, Errc::out_of_memory});
@@ -139,7 +148,7 @@ Task<> run_worker(Loops& loops, Worker& worker) {
   TaskScope watchers{*worker.engine};
   for (Door& door : server.doors) {
     auto listener = take_listener(worker, door);
-    if (!listener || !acceptors.spawn(accept_at(worker, connections, std::move(*listener))))
+    if (!listener || !acceptors.spawn(accept_at(loops, worker, connections, std::move(*listener))))
       server.fail(AddressText{door.address}, listener ? Failure{} : listener.error());
   }
   if (worker.index == 0) co_await run_watchers(loops, worker, watchers);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The table of models: the only place that knows which launcher goes with which engine, and under what name.
+// The table of models: the only place that knows which launcher goes with which engine, and under
+// what name.
 #include <algorithm>
 #include <array>
 
@@ -12,7 +13,8 @@ namespace {
 
 using enum LauncherKind;
 
-constexpr std::string_view kOneThread = "one thread: a slow service holds up every client of its loop";
+constexpr std::string_view kOneThread =
+    "one thread: a slow service holds up every client of its loop";
 
 constexpr std::array kModels{
     ModelInfo{Model::iterative, "iterative", LauncherKind::iterative, EngineKind::blocking, 0, "",
@@ -20,20 +22,22 @@ constexpr std::array kModels{
     ModelInfo{Model::process, "process", process_per_connection, EngineKind::blocking, 0, "",
               "a child process for each client", "processes (ulimit -u) and their memory", false},
     ModelInfo{Model::prefork, "prefork", prefork, EngineKind::blocking, 32, "children",
-              "children made beforehand share the listener", "as many clients at once as children", false},
+              "children made beforehand share the listener", "as many clients at once as children",
+              false},
     ModelInfo{Model::thread, "thread", thread_per_connection, EngineKind::blocking, 0, "",
               "a thread for each client", "threads (ulimit -u) and a stack for each", true},
     ModelInfo{Model::pool, "pool", thread_pool, EngineKind::blocking, 32, "threads",
-              "a fixed number of threads; a client holds one until it leaves", "as many clients at once as threads",
-              false},
+              "a fixed number of threads; a client holds one until it leaves",
+              "as many clients at once as threads", false},
     ModelInfo{Model::polling, "polling", event_loop, EngineKind::polling, 1, "loops",
-              "non-blocking calls to every client, round and round", "a full core, busy or not", false},
+              "non-blocking calls to every client, round and round", "a full core, busy or not",
+              false},
     ModelInfo{Model::select, "select", event_loop, EngineKind::select, 1, "loops",
               "the kernel looks at three bit sets at every call",
               "descriptors below 1024 in the whole process: more workers do not raise it", false},
     ModelInfo{Model::poll, "poll", event_loop, EngineKind::poll, 1, "loops",
-              "the kernel looks at a list of every client at every call", "cost grows with clients, idle ones too",
-              false},
+              "the kernel looks at a list of every client at every call",
+              "cost grows with clients, idle ones too", false},
     ModelInfo{Model::epoll_level, "epoll-level", event_loop, EngineKind::epoll_level, 1, "loops",
               "the kernel keeps the list and tells of those that are ready", kOneThread, false},
     ModelInfo{Model::epoll_edge, "epoll-edge", event_loop, EngineKind::epoll_edge, 1, "loops",
@@ -55,12 +59,18 @@ const ModelInfo* find_model(std::string_view name) noexcept {
 
 std::string_view to_text(LauncherKind launcher) noexcept {
   switch (launcher) {
-    case LauncherKind::iterative: return "iterative";
-    case process_per_connection: return "process-per-connection";
-    case prefork: return "prefork";
-    case thread_per_connection: return "thread-per-connection";
-    case thread_pool: return "thread-pool";
-    case event_loop: return "event-loop";
+    case LauncherKind::iterative:
+      return "iterative";
+    case process_per_connection:
+      return "process-per-connection";
+    case prefork:
+      return "prefork";
+    case thread_per_connection:
+      return "thread-per-connection";
+    case thread_pool:
+      return "thread-pool";
+    case event_loop:
+      return "event-loop";
   }
   return "";
 }

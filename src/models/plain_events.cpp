@@ -14,37 +14,42 @@ namespace headrace {
 
 namespace {
 
-// One write a line, so that lines of several threads do not mix; a closed stderr is not our business.
+// One write a line, so that lines of several threads do not mix; a closed stderr is not our
+// business.
 [[gnu::format(printf, 1, 2)]] void print(const char* form, ...) noexcept {
   std::array<char, 512> line;
   va_list values;
   va_start(values, form);
   const int length = std::vsnprintf(line.data(), line.size() - 1, form, values);
   va_end(values);
-  const auto end = static_cast<std::size_t>(std::clamp(length, 0, static_cast<int>(line.size()) - 2));
+  const auto end =
+      static_cast<std::size_t>(std::clamp(length, 0, static_cast<int>(line.size()) - 2));
   line[end] = '\n';
   (void)!::write(STDERR_FILENO, line.data(), end + 1);
 }
 
 class PlainEvents final : public ServerEvents {
  public:
-  void listening(const Address& at, const ModelInfo& model, unsigned workers, int backlog) noexcept override {
+  void listening(const Address& at, const ModelInfo& model, unsigned workers,
+                 int backlog) noexcept override {
     const AddressText text{at};
-    print("listening on %.*s (model %s, %u worker%s, backlog %d)", size_of(text), text.view().data(),
-          model.name.data(), workers, workers == 1 ? "" : "s", backlog);
+    print("listening on %.*s (model %s, %u worker%s, backlog %d)", size_of(text),
+          text.view().data(), model.name.data(), workers, workers == 1 ? "" : "s", backlog);
   }
   void accept_paused(const Failure& failure) noexcept override {
     print("accepting has paused: %s (%s)", failure.reason(), failure.call);
   }
   void failed(std::string_view address, const Failure& failure) noexcept override {
-    print("%.*s%s%s (%s)", size_of(address), address.data(), address.empty() ? "" : ": ", failure.reason(),
-          failure.call);
+    print("%.*s%s%s (%s)", size_of(address), address.data(), address.empty() ? "" : ": ",
+          failure.reason(), failure.call);
   }
   void stopped(const Statistics& total) noexcept override {
-    print("%ju connections, %ju bytes in, %ju bytes out, %ju at most at once, %ju refused, %ju timed out, "
-          "%ju reset, %ju cut",
-          total.connections, total.bytes_received, total.bytes_sent, total.most_at_once, total.refused,
-          total.timed_out, total.reset, total.cut);
+    print(
+        "%ju connections, %ju bytes in, %ju bytes out, %ju at most at once, %ju refused, %ju timed "
+        "out, "
+        "%ju reset, %ju cut",
+        total.connections, total.bytes_received, total.bytes_sent, total.most_at_once,
+        total.refused, total.timed_out, total.reset, total.cut);
   }
 
  private:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// serve(): checks what it is asked for, opens the doors, makes the table, hands over to the launcher, counts up.
+// serve(): checks what it is asked for, opens the doors, makes the table, hands over to the
+// launcher, counts up.
 #include "headrace/serve.hpp"
 
 #include <algorithm>
@@ -19,13 +20,16 @@ using models::Door;
 using models::Server;
 using models::Stop;
 
-/// Beside the descriptor that poll(2) sees, the timer that interrupts a serving thread which is blocked elsewhere.
+/// Beside the descriptor that poll(2) sees, the timer that interrupts a serving thread which is
+/// blocked elsewhere.
 struct Stopper::Target {
   std::mutex mutex{};
   const net::RepeatedSignal* repeat = nullptr;
 };
 
-Stopper::Stopper() : target_{std::make_unique<Target>()}, descriptor_{sys::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE)} {}
+Stopper::Stopper()
+    : target_{std::make_unique<Target>()},
+      descriptor_{sys::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE)} {}
 
 Stopper::~Stopper() {
   if (descriptor_ >= 0) (void)sys::close(descriptor_);  // an eventfd has nothing to lose
@@ -70,7 +74,8 @@ bool Stop::cuts() const noexcept {
 
 namespace {
 
-constexpr std::uint32_t kSparedDescriptors = 64;  // for engines, listeners, logs and whatever else the program opens
+constexpr std::uint32_t kSparedDescriptors =
+    64;  // for engines, listeners, logs and whatever else the program opens
 
 enum class ExitStatus : int { done = 0, failed = 1, usage = 2 };
 
@@ -87,11 +92,14 @@ std::uint32_t descriptor_limit() noexcept {
 
 Limits limits_for(const ServeOptions& options) noexcept {
   const std::uint32_t descriptors = descriptor_limit();
-  const std::uint32_t possible = descriptors > 2 * kSparedDescriptors ? descriptors - kSparedDescriptors : descriptors;
+  const std::uint32_t possible =
+      descriptors > 2 * kSparedDescriptors ? descriptors - kSparedDescriptors : descriptors;
   const Limit total = options.max_connections;
   const Limit each = options.max_per_address;
   return {.total = total.is_automatic() || total.is_none() ? possible : total.number(),
-          .per_address = each.is_automatic() ? 256 : each.is_none() ? ~0U : each.number(),
+          .per_address = each.is_automatic() ? 256
+                         : each.is_none()    ? ~0U
+                                             : each.number(),
           .exempts_local = each.is_automatic()};
 }
 
@@ -108,7 +116,8 @@ unsigned workers_for(const ServeOptions& options, const ModelInfo& model) noexce
   return model.default_workers == 0 && count != 1 ? 0 : std::min(count, 1024U);
 }
 
-Result<> open_unix_door(const Address& at, unsigned sockets, Backlog backlog, std::vector<Door>& doors) {
+Result<> open_unix_door(const Address& at, unsigned sockets, Backlog backlog,
+                        std::vector<Door>& doors) {
   Door door{at};
   auto socket = net::listen_at_path(at, backlog, net::Blocking::no, door.path);
   if (!socket) return std::unexpected(socket.error());
@@ -140,17 +149,20 @@ Result<> open_tcp_door(const Address& at, net::SocketAddress to, unsigned socket
 }
 
 Result<> open_door(const Address& at, unsigned sockets, Backlog backlog, std::vector<Door>& doors) {
-  if (!at.is_stream()) return fail(Errc::invalid_address, "a datagram address has no connections to serve");
+  if (!at.is_stream())
+    return fail(Errc::invalid_address, "a datagram address has no connections to serve");
   if (at.is_unix()) return open_unix_door(at, sockets, backlog, doors);
   auto resolved = net::resolve(at, true, net::Names::resolve);
   if (!resolved) return std::unexpected(resolved.error());
   const std::size_t addresses = resolved->size();
   for (std::size_t index = 0; index < addresses; ++index) {
-    // "localhost" is two addresses; where the kernel chooses the port, the second gets the first one's.
+    // "localhost" is two addresses; where the kernel chooses the port, the second gets the first
+    // one's.
     if (index == 1 && at.port() == 0)
       resolved = net::resolve(at.with_port(doors.back().address.port()), true, net::Names::resolve);
     if (!resolved || index >= resolved->size()) break;
-    if (auto opened = open_tcp_door(at, (*resolved)[index], sockets, backlog, doors); !opened) return opened;
+    if (auto opened = open_tcp_door(at, (*resolved)[index], sockets, backlog, doors); !opened)
+      return opened;
   }
   return {};
 }
@@ -174,12 +186,16 @@ ExitStatus refuse(const ServeOptions& options, const char* why, Errc code = Errc
 
 void launch(Server& server) {
   switch (server.model.launcher) {
-    case LauncherKind::iterative: return run_iterative(server);
-    case LauncherKind::thread_per_connection: return run_thread_per_connection(server);
-    case LauncherKind::event_loop: return run_event_loops(server);
+    case LauncherKind::iterative:
+      return run_iterative(server);
+    case LauncherKind::thread_per_connection:
+      return run_thread_per_connection(server);
+    case LauncherKind::event_loop:
+      return run_event_loops(server);
     case LauncherKind::process_per_connection:
     case LauncherKind::prefork:
-    case LauncherKind::thread_pool: break;
+    case LauncherKind::thread_pool:
+      break;
   }
 }
 
@@ -188,8 +204,8 @@ ExitStatus fail_start(const ServeOptions& options, const Failure& failure) {
   return ExitStatus::failed;
 }
 
-ExitStatus serve_at(const Service& service, const ServeOptions& options, const ModelInfo& model, unsigned workers,
-                    std::vector<Door>& doors) {
+ExitStatus serve_at(const Service& service, const ServeOptions& options, const ModelInfo& model,
+                    unsigned workers, std::vector<Door>& doors) {
   const auto table = ConnectionTable::make(limits_for(options), *options.events);
   if (table == nullptr) return fail_start(options, {"mmap", ENOMEM, Errc::out_of_memory});
   auto repeat = net::RepeatedSignal::make();

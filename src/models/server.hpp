@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What serve() has made ready and every launcher works with: where to accept, whom to let in, when to stop.
+// What serve() has made ready and every launcher works with: where to accept, whom to let in, when
+// to stop.
 #pragma once
 
 #include <atomic>
@@ -24,7 +25,8 @@ struct Door {
   std::vector<net::Socket> sockets{};
 };
 
-/// When the server stops. Told from signals and the Stopper by whichever thread reads them; read by all.
+/// When the server stops. Told from signals and the Stopper by whichever thread reads them; read by
+/// all.
 class Stop {
  public:
   Stop(int signals, int stopper, std::chrono::nanoseconds drain) noexcept
@@ -32,7 +34,8 @@ class Stop {
 
   /// For poll(2); -1 for one that is not there.
   [[nodiscard]] const std::array<int, 2>& descriptors() const noexcept { return descriptors_; }
-  /// Reads what has come and goes on accordingly: the first call to stop begins the drain, the second ends it.
+  /// Reads what has come and goes on accordingly: the first call to stop begins the drain, the
+  /// second ends it.
   void look() noexcept;
   /// The server cannot go on.
   void begin() noexcept { advance(1); }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// A thread for each client, with a blocking engine of its own. The kernel's scheduler is the event loop; a client that
-// stays, or is slow, holds up nobody else. What it costs is a stack, a context switch a message, and the creation.
-// Limit: threads, and a client whose thread cannot be created is refused. Nothing is detached: the accepting thread
-// joins each one when it has ended.
+// A thread for each client, with a blocking engine of its own. The kernel's scheduler is the event
+// loop; a client that stays, or is slow, holds up nobody else. What it costs is a stack, a context
+// switch a message, and the creation. Limit: threads, and a client whose thread cannot be created
+// is refused. Nothing is detached: the accepting thread joins each one when it has ended.
 #include <cerrno>
 #include <list>
 
@@ -18,7 +18,8 @@ namespace {
 
 class ThreadPerConnection {
  public:
-  ThreadPerConnection(Server& server, net::Socket poke) noexcept : server_{server}, poke_{std::move(poke)} {}
+  ThreadPerConnection(Server& server, net::Socket poke) noexcept
+      : server_{server}, poke_{std::move(poke)} {}
 
   void run() {
     Acceptor acceptor{server_, poke_.descriptor()};
@@ -62,7 +63,8 @@ class ThreadPerConnection {
     serve_peer(connection);
     connection.finished.store(true, std::memory_order_release);
     const std::uint64_t one = 1;
-    (void)sys::write(owner.poke_.descriptor(), &one, sizeof one);  // EAGAIN: it has been poked enough
+    (void)sys::write(owner.poke_.descriptor(), &one,
+                     sizeof one);  // EAGAIN: it has been poked enough
     return nullptr;
   }
 
@@ -85,7 +87,8 @@ class ThreadPerConnection {
     });
   }
 
-  // Each thread finds the flag when its call returns; the signal is repeated because it may come before the call.
+  // Each thread finds the flag when its call returns; the signal is repeated because it may come
+  // before the call.
   void drain() {
     for (Connection& connection : connections_) connection.engine.begin_drain(nullptr);
     for (bool cut = false; !connections_.empty(); join_finished()) {

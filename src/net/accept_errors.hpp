@@ -10,7 +10,8 @@ namespace headrace::net {
 
 enum class AfterAcceptError : std::uint8_t {
   retry,  // that one connection is lost, or was interrupted: the next may be fine
-  pause,  // out of a resource that comes back: the connection stays queued, asking again at once would spin
+  pause,  // out of a resource that comes back: the connection stays queued, asking again at once
+          // would spin
   fatal,  // the listener itself is no good
 };
 
@@ -28,12 +29,15 @@ enum class AfterAcceptError : std::uint8_t {
     case EHOSTUNREACH:
     case EOPNOTSUPP:
     case ENETUNREACH:
-    case ETIMEDOUT: return AfterAcceptError::retry;
+    case ETIMEDOUT:
+      return AfterAcceptError::retry;
     case EMFILE:
     case ENFILE:
     case ENOBUFS:
-    case ENOMEM: return AfterAcceptError::pause;
-    default: return AfterAcceptError::fatal;
+    case ENOMEM:
+      return AfterAcceptError::pause;
+    default:
+      return AfterAcceptError::fatal;
   }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The one file with variables that outlive their functions: a signal handler has no argument to carry them.
+// The one file with variables that outlive their functions: a signal handler has no argument to
+// carry them.
 #include "net/signals.hpp"
 
 #include <atomic>
@@ -38,7 +39,8 @@ Result<RepeatedSignal> RepeatedSignal::make() {
   event.sigev_signo = SIGURG;
   event._sigev_un._tid = ::gettid();  // glibc 2.36 has no other name for it
   timer_t timer{};
-  if (::timer_create(CLOCK_MONOTONIC, &event, &timer) != 0) return fail_errno("timer_create", errno);
+  if (::timer_create(CLOCK_MONOTONIC, &event, &timer) != 0)
+    return fail_errno("timer_create", errno);
   return RepeatedSignal{timer};
 }
 
@@ -71,7 +73,7 @@ Result<StopSignals> StopSignals::catch_them(const RepeatedSignal* repeat) {
 StopSignals::StopSignals(Socket reading, Socket writing) noexcept
     : reading_{std::move(reading)}, writing_{std::move(writing)} {
   for (std::size_t index = 0; index < kSignals; ++index) {
-    struct sigaction action {};
+    struct sigaction action{};
     const bool ignored = kCaught[index] == SIGPIPE || (kCaught[index] == SIGHUP && !has_terminal());
     action.sa_handler = ignored ? SIG_IGN : note;  // no SA_RESTART: a blocked call must return
     (void)::sigaction(kCaught[index], &action, &before_[index]);  // cannot fail for these
@@ -79,7 +81,9 @@ StopSignals::StopSignals(Socket reading, Socket writing) noexcept
 }
 
 StopSignals::StopSignals(StopSignals&& other) noexcept
-    : reading_{std::move(other.reading_)}, writing_{std::move(other.writing_)}, before_{other.before_} {}
+    : reading_{std::move(other.reading_)},
+      writing_{std::move(other.writing_)},
+      before_{other.before_} {}
 
 StopSignals::~StopSignals() {
   if (!writing_.is_open()) return;

@@ -11,8 +11,9 @@
 
 namespace headrace::net {
 
-/// Sends SIGURG to the thread that made it, every 5 ms from the moment it is armed: a thread that is about to block
-/// in a system call cannot miss all of them. Arming is allowed in a signal handler and from any thread.
+/// Sends SIGURG to the thread that made it, every 5 ms from the moment it is armed: a thread that
+/// is about to block in a system call cannot miss all of them. Arming is allowed in a signal
+/// handler and from any thread.
 class RepeatedSignal {
  public:
   [[nodiscard]] static Result<RepeatedSignal> make();
@@ -29,12 +30,13 @@ class RepeatedSignal {
   bool owns_;
 };
 
-/// Catches SIGTERM, SIGINT and SIGHUP while it lives: each puts a byte into a pipe. SIGHUP is ignored instead where the
-/// process has no terminal, and so is SIGPIPE. One at a time in a process. Restores what was before.
+/// Catches SIGTERM, SIGINT and SIGHUP while it lives: each puts a byte into a pipe. SIGHUP is
+/// ignored instead where the process has no terminal, and so is SIGPIPE. One at a time in a
+/// process. Restores what was before.
 class StopSignals {
  public:
-  /// `repeat`, if given, is armed by each signal. Fails when there is no descriptor, or with `address_in_use` when
-  /// another one is alive.
+  /// `repeat`, if given, is armed by each signal. Fails when there is no descriptor, or with
+  /// `address_in_use` when another one is alive.
   [[nodiscard]] static Result<StopSignals> catch_them(const RepeatedSignal* repeat);
   StopSignals(StopSignals&& other) noexcept;
   StopSignals& operator=(StopSignals&&) = delete;

@@ -25,7 +25,9 @@ Value checked(Value result) noexcept {
 
 }  // namespace
 
-int socket(int domain, int type, int protocol) noexcept { return checked(::socket(domain, type, protocol)); }
+int socket(int domain, int type, int protocol) noexcept {
+  return checked(::socket(domain, type, protocol));
+}
 
 int bind(int descriptor, const sockaddr* address, socklen_t length) noexcept {
   return checked(::bind(descriptor, address, length));
@@ -77,7 +79,9 @@ int set_nonblocking(int descriptor) noexcept {
   return checked(::fcntl(descriptor, F_SETFL, flags | O_NONBLOCK));
 }
 
-int make_pipe(int descriptors[2], int flags) noexcept { return checked(::pipe2(descriptors, flags)); }
+int make_pipe(int descriptors[2], int flags) noexcept {
+  return checked(::pipe2(descriptors, flags));
+}
 
 int eventfd(unsigned initial, int flags) noexcept { return checked(::eventfd(initial, flags)); }
 
@@ -95,9 +99,13 @@ int chmod(const char* path, mode_t mode) noexcept { return checked(::chmod(path,
 
 int fchmod(int descriptor, mode_t mode) noexcept { return checked(::fchmod(descriptor, mode)); }
 
-int lstat(const char* path, struct ::stat* status) noexcept { return checked(::lstat(path, status)); }
+int lstat(const char* path, struct ::stat* status) noexcept {
+  return checked(::lstat(path, status));
+}
 
-int fstat(int descriptor, struct ::stat* status) noexcept { return checked(::fstat(descriptor, status)); }
+int fstat(int descriptor, struct ::stat* status) noexcept {
+  return checked(::fstat(descriptor, status));
+}
 
 int open_lock_file(const char* path) noexcept {
   return checked(::open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
@@ -109,7 +117,9 @@ int select(int count, fd_set* readable, fd_set* writable, timeval* limit) noexce
   return checked(::select(count, readable, writable, nullptr, limit));
 }
 
-int poll(pollfd* entries, nfds_t count, int timeout_ms) noexcept { return checked(::poll(entries, count, timeout_ms)); }
+int poll(pollfd* entries, nfds_t count, int timeout_ms) noexcept {
+  return checked(::poll(entries, count, timeout_ms));
+}
 
 int epoll_create1(int flags) noexcept { return checked(::epoll_create1(flags)); }
 
@@ -127,7 +137,8 @@ int futex_wait(const void* word, std::uint32_t expected, const timespec* timeout
 }
 
 int futex_wake(const void* word, int waiters) noexcept {
-  return static_cast<int>(checked(::syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, waiters, nullptr, nullptr, 0)));
+  return static_cast<int>(
+      checked(::syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, waiters, nullptr, nullptr, 0)));
 }
 
 pid_t getpid() noexcept { return ::getpid(); }
@@ -152,6 +163,8 @@ void* map_memory(std::size_t size, bool shared) noexcept {
   return memory == MAP_FAILED ? nullptr : memory;
 }
 
-void unmap_memory(void* at, std::size_t size) noexcept { (void)::munmap(at, size); }  // only fails for a bad range
+void unmap_memory(void* at, std::size_t size) noexcept {
+  (void)::munmap(at, size);
+}  // only fails for a bad range
 
 }  // namespace headrace::sys

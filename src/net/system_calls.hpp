@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// Every system call that headrace makes on sockets, descriptors, time, threads and processes goes through here: plain
-// functions, named as in section 2 of the manual. They return what the kernel does, with the error as a negative
-// errno, so that nothing can come between a call and its errno.
+// Every system call that headrace makes on sockets, descriptors, time, threads and processes goes
+// through here: plain functions, named as in section 2 of the manual. They return what the kernel
+// does, with the error as a negative errno, so that nothing can come between a call and its errno.
 //
-// Tests link another .cpp behind this header: fault injection and the simulated kernel. Not here: calls that only the
-// program's own files make (reading /proc, writing the log).
+// Tests link another .cpp behind this header: fault injection and the simulated kernel. Not here:
+// calls that only the program's own files make (reading /proc, writing the log).
 #pragma once
 
 #include <csignal>
@@ -40,19 +40,19 @@ ssize_t send(int descriptor, const void* bytes, std::size_t size, int flags) noe
 
 // Descriptors.
 int close(int descriptor) noexcept;
-int duplicate(int descriptor) noexcept;                                        // fcntl(2): F_DUPFD_CLOEXEC
-int set_nonblocking(int descriptor) noexcept;                                  // fcntl(2)
-int make_pipe(int descriptors[2], int flags) noexcept;                         // pipe2(2)
+int duplicate(int descriptor) noexcept;                 // fcntl(2): F_DUPFD_CLOEXEC
+int set_nonblocking(int descriptor) noexcept;           // fcntl(2)
+int make_pipe(int descriptors[2], int flags) noexcept;  // pipe2(2)
 int eventfd(unsigned initial, int flags) noexcept;
 ssize_t read(int descriptor, void* bytes, std::size_t size) noexcept;
 ssize_t write(int descriptor, const void* bytes, std::size_t size) noexcept;
 int unlink(const char* path) noexcept;
 int chmod(const char* path, mode_t mode) noexcept;
 int fchmod(int descriptor, mode_t mode) noexcept;
-int lstat(const char* path, struct ::stat* status) noexcept;                   // does not follow a symbolic link
+int lstat(const char* path, struct ::stat* status) noexcept;  // does not follow a symbolic link
 int fstat(int descriptor, struct ::stat* status) noexcept;
-int open_lock_file(const char* path) noexcept;                                 // open(2): O_CREAT, 0600
-int lock_file(int descriptor) noexcept;                                        // flock(2), exclusive, without waiting
+int open_lock_file(const char* path) noexcept;  // open(2): O_CREAT, 0600
+int lock_file(int descriptor) noexcept;         // flock(2), exclusive, without waiting
 
 // Waiting.
 int select(int count, fd_set* readable, fd_set* writable, timeval* limit) noexcept;
@@ -60,7 +60,8 @@ int poll(pollfd* entries, nfds_t count, int timeout_ms) noexcept;
 int epoll_create1(int flags) noexcept;
 int epoll_ctl(int interest_list, int action, int descriptor, epoll_event* event) noexcept;
 int epoll_wait(int interest_list, epoll_event* events, int capacity, int timeout_ms) noexcept;
-int futex_wait(const void* word, std::uint32_t expected, const timespec* timeout) noexcept;  // futex(2), relative
+int futex_wait(const void* word, std::uint32_t expected,
+               const timespec* timeout) noexcept;  // futex(2), relative
 int futex_wake(const void* word, int waiters) noexcept;
 
 // Processes.
@@ -70,9 +71,10 @@ pid_t getpid() noexcept;
 std::int64_t monotonic_ns() noexcept;  // clock_gettime(2), CLOCK_MONOTONIC; cannot fail
 
 // Threads. A thread created here blocks the signals that its creator blocks.
-int create_thread(pthread_t* thread, void* (*body)(void*), void* argument) noexcept;  // pthread_create(3)
-int signal_thread(pthread_t thread, int signal) noexcept;                             // pthread_kill(3)
-int join_thread(pthread_t thread) noexcept;                                           // pthread_join(3)
+int create_thread(pthread_t* thread, void* (*body)(void*),
+                  void* argument) noexcept;                // pthread_create(3)
+int signal_thread(pthread_t thread, int signal) noexcept;  // pthread_kill(3)
+int join_thread(pthread_t thread) noexcept;                // pthread_join(3)
 
 // Memory.
 void* map_memory(std::size_t size, bool shared) noexcept;  // mmap(2), anonymous; null for ENOMEM

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Sends back what it receives until the peer closes, goes quiet or fails. The same under every model.
+// Sends back what it receives until the peer closes, goes quiet or fails. The same under every
+// model.
 #include "headrace/services.hpp"
 
 namespace headrace::services {

@@ -14,7 +14,8 @@ namespace headrace::conformance {
 
 namespace {
 
-constexpr unsigned kLongestTest = 170;  // seconds; a last resort: everything that waits has a deadline of its own
+constexpr unsigned kLongestTest =
+    170;  // seconds; a last resort: everything that waits has a deadline of its own
 
 class BehaviourTest : public ::testing::Test {
  public:
@@ -34,7 +35,8 @@ class BehaviourTest : public ::testing::Test {
 // A name with a '-' in it could not be asked for: it begins the negative part of a --gtest_filter.
 std::string as_test_name(std::string_view sentence) {
   std::string name{sentence};
-  std::ranges::replace_if(name, [](unsigned char letter) { return std::isalnum(letter) == 0; }, '_');
+  std::ranges::replace_if(
+      name, [](unsigned char letter) { return std::isalnum(letter) == 0; }, '_');
   return name;
 }
 
@@ -58,7 +60,8 @@ Models event_loops(std::string_view why) noexcept {
 
 Models one_for_each_engine(std::string_view why) noexcept {
   return {[](const ModelInfo& model) {
-            return std::ranges::find(all_models(), model.engine, &ModelInfo::engine)->model == model.model;
+            return std::ranges::find(all_models(), model.engine, &ModelInfo::engine)->model ==
+                   model.model;
           },
           why};
 }
@@ -73,8 +76,9 @@ Behaviour::Behaviour(const char* file, int line, Body body, std::string_view nam
     if (!model.built || !models.include(model)) continue;
     // gtest and CMake show the type parameter of a suite: "...<epoll-edge>".
     const std::string suite = "Conformance/" + std::to_string(static_cast<unsigned>(model.model));
-    ::testing::RegisterTest(suite.c_str(), as_test_name(name).c_str(), std::string{model.name}.c_str(), nullptr, file,
-                            line, [body, &model] { return new BehaviourTest{body, model}; });
+    ::testing::RegisterTest(suite.c_str(), as_test_name(name).c_str(),
+                            std::string{model.name}.c_str(), nullptr, file, line,
+                            [body, &model] { return new BehaviourTest{body, model}; });
   }
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// CONFORMANCE("what a user may rely on") { ... }: a behaviour, written once and made a test for every model that is
-// built. Inside, `model` is the row of the table of models. A behaviour that makes no sense for some models says so
-// with its reason, where it is registered: CONFORMANCE("...", event_loops("only they have a turn budget")) { ... }
+// CONFORMANCE("what a user may rely on") { ... }: a behaviour, written once and made a test for
+// every model that is built. Inside, `model` is the row of the table of models. A behaviour that
+// makes no sense for some models says so with its reason, where it is registered:
+// CONFORMANCE("...", event_loops("only they have a turn budget")) { ... }
 //
 // A new model needs nothing here. `ctest -R epoll-edge` runs all behaviours of a model.
 #pragma once
@@ -33,16 +34,18 @@ struct Models {
 class Behaviour {
  public:
   using Body = void (*)(const ModelInfo& model);
-  Behaviour(const char* file, int line, Body body, std::string_view name, Models models = every_model());
+  Behaviour(const char* file, int line, Body body, std::string_view name,
+            Models models = every_model());
 };
 
 }  // namespace headrace::conformance
 
-// The one macro of the suite: a definition and its registration cannot be had otherwise in one piece.
+// The one macro of the suite: a definition and its registration cannot be had otherwise in one
+// piece.
 #define CONFORMANCE(...) CONFORMANCE_AT(__LINE__, __VA_ARGS__)
 #define CONFORMANCE_AT(line, ...) CONFORMANCE_NAMED(line, __VA_ARGS__)
-#define CONFORMANCE_NAMED(line, ...)                                                                       \
-  static void behaviour_##line(const ::headrace::ModelInfo& model);                                        \
-  static const ::headrace::conformance::Behaviour registered_##line{__FILE__, __LINE__, behaviour_##line, \
-                                                                    __VA_ARGS__};                          \
+#define CONFORMANCE_NAMED(line, ...)                                 \
+  static void behaviour_##line(const ::headrace::ModelInfo& model);  \
+  static const ::headrace::conformance::Behaviour registered_##line{ \
+      __FILE__, __LINE__, behaviour_##line, __VA_ARGS__};            \
   static void behaviour_##line([[maybe_unused]] const ::headrace::ModelInfo& model)

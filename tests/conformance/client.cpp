@@ -88,7 +88,8 @@ Client::Client(const Address& to, Options options) : socket_{-1} {
     }
     if (!options.from.empty()) bind_to(socket_, options.from);
     const timeval limit{std::chrono::duration_cast<std::chrono::seconds>(patience()).count(), 0};
-    (void)::setsockopt(socket_, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);  // bounds connect(2)
+    (void)::setsockopt(socket_, SOL_SOCKET, SO_SNDTIMEO, &limit,
+                       sizeof limit);  // bounds connect(2)
     if (::connect(socket_, address.get(), address.length) != 0) give_up("connect");
     if (!to.is_unix()) set_option(socket_, IPPROTO_TCP, TCP_NODELAY, 1);
   } catch (...) {
@@ -164,8 +165,10 @@ std::string Client::receive_some() {
       bytes.resize(static_cast<std::size_t>(got));
       return bytes;
     }
-    if (errno == EAGAIN) (void)wait_for(POLLIN);
-    else if (errno != EINTR) give_up("recv");
+    if (errno == EAGAIN)
+      (void)wait_for(POLLIN);
+    else if (errno != EINTR)
+      give_up("recv");
   }
 }
 
@@ -173,11 +176,15 @@ std::string Client::receive(std::size_t size) {
   std::string bytes(size, '\0');
   for (std::size_t have = 0; have < size;) {
     const auto got = ::recv(socket_, &bytes[have], size - have, MSG_DONTWAIT);
-    if (got == 0) throw std::runtime_error{"client: end of stream after " + std::to_string(have) + " bytes of " +
-                                           std::to_string(size)};
-    if (got > 0) have += static_cast<std::size_t>(got);
-    else if (errno == EAGAIN) (void)wait_for(POLLIN);
-    else if (errno != EINTR) give_up("recv after " + std::to_string(have) + " bytes of " + std::to_string(size));
+    if (got == 0)
+      throw std::runtime_error{"client: end of stream after " + std::to_string(have) +
+                               " bytes of " + std::to_string(size)};
+    if (got > 0)
+      have += static_cast<std::size_t>(got);
+    else if (errno == EAGAIN)
+      (void)wait_for(POLLIN);
+    else if (errno != EINTR)
+      give_up("recv after " + std::to_string(have) + " bytes of " + std::to_string(size));
   }
   return bytes;
 }
@@ -216,8 +223,9 @@ std::string Client::echo(std::string_view bytes) {
       have += static_cast<std::size_t>(got);
       continue;
     }
-    if (got == 0) throw std::runtime_error{"client: end of stream after " + std::to_string(have) + " bytes of " +
-                                           std::to_string(back.size())};
+    if (got == 0)
+      throw std::runtime_error{"client: end of stream after " + std::to_string(have) +
+                               " bytes of " + std::to_string(back.size())};
     if (errno != EAGAIN && errno != EINTR) give_up("recv");
     (void)wait_for(static_cast<short>(POLLIN | (bytes.empty() ? 0 : POLLOUT)));
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// A client as any peer could be: a plain socket, nothing of the library's. Everything that waits has a deadline; what
-// goes wrong throws, so that a test is the story of its behaviour.
+// A client as any peer could be: a plain socket, nothing of the library's. Everything that waits
+// has a deadline; what goes wrong throws, so that a test is the story of its behaviour.
 #pragma once
 
 #include <cstddef>
@@ -16,8 +16,12 @@
 
 namespace headrace::conformance {
 
-constexpr std::size_t operator""_KiB(unsigned long long count) { return static_cast<std::size_t>(count) * 1024; }
-constexpr std::size_t operator""_MiB(unsigned long long count) { return static_cast<std::size_t>(count) << 20; }
+constexpr std::size_t operator""_KiB(unsigned long long count) {
+  return static_cast<std::size_t>(count) * 1024;
+}
+constexpr std::size_t operator""_MiB(unsigned long long count) {
+  return static_cast<std::size_t>(count) << 20;
+}
 
 /// Bytes that look random, NULs among them; the same ones for the same seed.
 [[nodiscard]] std::string bytes_of_size(std::size_t size, std::uint64_t seed = 1);
@@ -31,8 +35,8 @@ constexpr std::size_t operator""_MiB(unsigned long long count) { return static_c
 class Client {
  public:
   struct Options {
-    int kernel_buffers = 0;             // SO_SNDBUF and SO_RCVBUF in bytes; 0: the system's default
-    std::string_view from = "";         // the local IPv4 address
+    int kernel_buffers = 0;      // SO_SNDBUF and SO_RCVBUF in bytes; 0: the system's default
+    std::string_view from = "";  // the local IPv4 address
   };
 
   explicit Client(const Address& to) : Client{to, Options{}} {}

@@ -61,7 +61,8 @@ void leave_in_the_middle(const Server& server, void (Client::*leave)()) {
   (client.*leave)();
 }
 
-CONFORMANCE("resets in the middle disturb nobody who is there, and are counted", several_at_once("two at once")) {
+CONFORMANCE("resets in the middle disturb nobody who is there, and are counted",
+            several_at_once("two at once")) {
   Server server{model};
   Client steady{server.address()};
   const std::string bytes = bytes_of_size(20'000);
@@ -103,7 +104,8 @@ CONFORMANCE("clients that reset before they are accepted are no trouble") {
   EXPECT_EQ(server.stop().connections, 21U);
 }
 
-CONFORMANCE("one that resets while the server waits to send to it ends only itself", several_at_once("two at once")) {
+CONFORMANCE("one that resets while the server waits to send to it ends only itself",
+            several_at_once("two at once")) {
   Server server{model};
   Client steady{server.address()};
   const std::string bytes = bytes_of_size(64_MiB);
@@ -142,7 +144,8 @@ CONFORMANCE("a second server at the same port fails, and the first goes on") {
   EXPECT_EQ(client.echo("mine"), "mine");
 }
 
-CONFORMANCE("a second server fails also where both have two workers", event_loops("others have no workers")) {
+CONFORMANCE("a second server fails also where both have two workers",
+            event_loops("others have no workers")) {
   Server server{model, {.options = {.workers = 2}}};
   const std::string listen = "tcp://127.0.0.1:" + std::to_string(server.address().port());
   const FailedStart second = start_that_fails(model, listen, 2);
@@ -153,21 +156,24 @@ CONFORMANCE("a second server fails also where both have two workers", event_loop
 
 // What connections can do to each other, on one loop: no other model lets them.
 struct Neighbours {
-  std::map<std::uint64_t, Stream> parked{};       // streams that nobody waits on
-  std::map<std::uint64_t, TaskScope*> scopes{};   // of connections that wait
+  std::map<std::uint64_t, Stream> parked{};      // streams that nobody waits on
+  std::map<std::uint64_t, TaskScope*> scopes{};  // of connections that wait
 };
 
 std::uint64_t number_in(std::string_view text) { return std::stoull(std::string{text}); }
 
-Task<Result<>> send_text(Stream& peer, std::string text) { co_return co_await peer.send(bytes_of(text)); }
+Task<Result<>> send_text(Stream& peer, std::string text) {
+  co_return co_await peer.send(bytes_of(text));
+}
 
 Task<> echo_to(Stream& peer) {
   while (auto bytes = co_await peer.receive())
     if (!co_await peer.send(*bytes)) co_return;
 }
 
-/// The first message says what it is: "park" answers its number and leaves its stream to the others; "wait" answers
-/// its number and echoes; "kill" ends whomever it is told of, then answers "done".
+/// The first message says what it is: "park" answers its number and leaves its stream to the
+/// others; "wait" answers its number and echoes; "kill" ends whomever it is told of, then answers
+/// "done".
 Task<> be_neighbour(Neighbours& all, Stream peer) {
   const auto role = co_await peer.receive();
   if (!role) co_return;
@@ -185,7 +191,8 @@ Task<> be_neighbour(Neighbours& all, Stream peer) {
     while (const auto whom = co_await peer.receive()) {
       const std::uint64_t number = number_in(text_of(*whom));
       all.parked.erase(number);
-      if (const auto found = all.scopes.find(number); found != all.scopes.end()) found->second->cancel();
+      if (const auto found = all.scopes.find(number); found != all.scopes.end())
+        found->second->cancel();
       if (!co_await send_text(peer, "done")) co_return;
     }
   }
@@ -193,7 +200,8 @@ Task<> be_neighbour(Neighbours& all, Stream peer) {
 
 enum class First : bool { killer, victim };
 
-/// The killer's order, the victim's bytes and a new client's connection are told of in one batch of events.
+/// The killer's order, the victim's bytes and a new client's connection are told of in one batch of
+/// events.
 void end_a_neighbour(const ModelInfo& model, std::string_view role, First first) {
   Neighbours neighbours;
   Server server{model, {.service = {be_neighbour, neighbours}}};
@@ -218,19 +226,23 @@ void end_a_neighbour(const ModelInfo& model, std::string_view role, First first)
   }
 }
 
-CONFORMANCE("a stream closed by another's task may be named later in the same batch", event_loops("one thread")) {
+CONFORMANCE("a stream closed by another's task may be named later in the same batch",
+            event_loops("one thread")) {
   end_a_neighbour(model, "park", First::killer);
 }
 
-CONFORMANCE("a stream closed by another's task may be named earlier in the same batch", event_loops("one thread")) {
+CONFORMANCE("a stream closed by another's task may be named earlier in the same batch",
+            event_loops("one thread")) {
   end_a_neighbour(model, "park", First::victim);
 }
 
-CONFORMANCE("a task cancelled by another may have its bytes later in the same batch", event_loops("one thread")) {
+CONFORMANCE("a task cancelled by another may have its bytes later in the same batch",
+            event_loops("one thread")) {
   end_a_neighbour(model, "wait", First::killer);
 }
 
-CONFORMANCE("a task cancelled by another may have had its bytes in the same batch", event_loops("one thread")) {
+CONFORMANCE("a task cancelled by another may have had its bytes in the same batch",
+            event_loops("one thread")) {
   end_a_neighbour(model, "wait", First::victim);
 }
 

@@ -6,8 +6,9 @@
 #include <stdexcept>
 #include <string>
 
-#include <gtest/gtest.h>
 #include <unistd.h>
+
+#include <gtest/gtest.h>
 
 #include "behaviour.hpp"
 #include "client.hpp"
@@ -31,7 +32,9 @@ std::unique_ptr<Engine> engine_of(const ModelInfo& model) {
   return std::move(*engine);
 }
 
-Task<Result<>> send_all(Stream& stream, const std::string& bytes) { co_return co_await stream.send(bytes_of(bytes)); }
+Task<Result<>> send_all(Stream& stream, const std::string& bytes) {
+  co_return co_await stream.send(bytes_of(bytes));
+}
 
 Task<> send_then_end(Stream& stream, const std::string& bytes) {
   EXPECT_TRUE(co_await stream.send(bytes_of(bytes)));
@@ -76,7 +79,8 @@ Task<> echo_by_path(Engine& engine, Address to, std::string& back) {
   EXPECT_TRUE(stream);
   if (!stream) co_return;
   EXPECT_TRUE(co_await send_all(*stream, "hello"));
-  if (const auto bytes = co_await stream->receive(Deadline::after(patience()))) back = text_of(*bytes);
+  if (const auto bytes = co_await stream->receive(Deadline::after(patience())))
+    back = text_of(*bytes);
 }
 
 CONFORMANCE("a client of the library connects to a Unix path", every_engine()) {
@@ -115,7 +119,8 @@ Task<> wait_then_echo(Engine& engine, Address to, std::string& back) {
   EXPECT_GE(Clock::now() - began, 49ms);
   EXPECT_TRUE(!nothing && nothing.error().code == Errc::timed_out);
   EXPECT_TRUE(co_await send_all(*stream, "still good"));
-  if (const auto bytes = co_await stream->receive(Deadline::after(patience()))) back = text_of(*bytes);
+  if (const auto bytes = co_await stream->receive(Deadline::after(patience())))
+    back = text_of(*bytes);
 }
 
 CONFORMANCE("a client's deadline leaves its stream usable", every_engine()) {
@@ -169,7 +174,8 @@ Task<> accept_nobody(Listener& listener, Errc& why) {
   if (!peer) why = peer.error().code;
 }
 
-CONFORMANCE("an accept ends at its deadline, and the listener is good for the next", every_engine()) {
+CONFORMANCE("an accept ends at its deadline, and the listener is good for the next",
+            every_engine()) {
   const auto engine = engine_of(model);
   auto listener = Listener::open(*engine, *Address::parse("127.0.0.1:0"));
   ASSERT_TRUE(listener);

@@ -6,9 +6,10 @@
 #include <deque>
 #include <vector>
 
-#include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/socket.h>
+
+#include <gtest/gtest.h>
 
 #include "behaviour.hpp"
 #include "client.hpp"
@@ -31,8 +32,10 @@ CONFORMANCE("statistics are exact") {
     Client client{server.address()};
     EXPECT_TRUE(same(client.echo(bytes_of_size(index * 1000)), bytes_of_size(index * 1000)));
     bytes += index * 1000;
-    if (index % 5 == 0) client.reset();
-    else client.close();
+    if (index % 5 == 0)
+      client.reset();
+    else
+      client.close();
     wait_for_departures(server, static_cast<std::int64_t>(index));
   }
   const Statistics total = server.stop();
@@ -54,7 +57,8 @@ CONFORMANCE("the most at once is exact", several_at_once("always 1")) {
   for (const std::size_t crowd : {std::size_t{7}, std::size_t{40}, std::size_t{12}}) {
     const std::int64_t before = server.report().departures();
     std::deque<Client> clients;
-    for (std::size_t left = crowd; left != 0; --left) EXPECT_EQ(clients.emplace_back(server.address()).echo("x"), "x");
+    for (std::size_t left = crowd; left != 0; --left)
+      EXPECT_EQ(clients.emplace_back(server.address()).echo("x"), "x");
     clients.clear();
     wait_for_departures(server, before + static_cast<std::int64_t>(crowd));
   }
@@ -63,7 +67,8 @@ CONFORMANCE("the most at once is exact", several_at_once("always 1")) {
   EXPECT_EQ(total.most_at_once, 40U);
 }
 
-CONFORMANCE("one more than the most connections is refused and counted", several_at_once("the second waits")) {
+CONFORMANCE("one more than the most connections is refused and counted",
+            several_at_once("the second waits")) {
   Server server{model, {.options = {.max_connections = 2}}};
   Client first{server.address()};
   Client second{server.address()};
@@ -84,7 +89,8 @@ CONFORMANCE("one more than the most connections is refused and counted", several
   EXPECT_EQ(total.refused, 3U);
 }
 
-CONFORMANCE("one more than the most of one address is refused and counted", several_at_once("the second waits")) {
+CONFORMANCE("one more than the most of one address is refused and counted",
+            several_at_once("the second waits")) {
   Server server{model, {.options = {.max_per_address = 2}}};
   Client first{server.address()};
   Client second{server.address()};
@@ -102,7 +108,8 @@ CONFORMANCE("one more than the most of one address is refused and counted", seve
   EXPECT_EQ(server.stop().refused, 1U);
 }
 
-CONFORMANCE("loopback clients have no limit by address unless asked for", several_at_once("one after another")) {
+CONFORMANCE("loopback clients have no limit by address unless asked for",
+            several_at_once("one after another")) {
   Server server{model};
   std::deque<Client> clients;
   for (int left = 300; left != 0; --left) clients.emplace_back(server.address()).send("x");
@@ -143,7 +150,8 @@ CONFORMANCE("the idle timeout counts from the last byte, and is counted") {
   EXPECT_EQ(server.stop().timed_out, 1U);
 }
 
-constexpr std::size_t kLong = 16'000'000;  // more than the kernel takes for a peer that does not read
+constexpr std::size_t kLong =
+    16'000'000;  // more than the kernel takes for a peer that does not read
 
 Task<> send_at_length(Stream peer) {
   const std::string bytes = bytes_of_size(kLong);
@@ -151,7 +159,8 @@ Task<> send_at_length(Stream peer) {
 }
 
 CONFORMANCE("a client that reads nothing is idle") {
-  Server server{model, {.service = send_at_length, .options = {.idle_timeout = Deadline::after(300ms)}}};
+  Server server{model,
+                {.service = send_at_length, .options = {.idle_timeout = Deadline::after(300ms)}}};
   Client client{server.address(), {.kernel_buffers = 16384}};
   wait_for_departures(server, 1);
   client.close();
@@ -159,7 +168,8 @@ CONFORMANCE("a client that reads nothing is idle") {
 }
 
 CONFORMANCE("a client that reads slowly is not idle") {
-  Server server{model, {.service = send_at_length, .options = {.idle_timeout = Deadline::after(400ms)}}};
+  Server server{model,
+                {.service = send_at_length, .options = {.idle_timeout = Deadline::after(400ms)}}};
   Client client{server.address(), {.kernel_buffers = 16384}};
   std::string all;
   while (all.size() < kLong / 8) {  // 25 times: far longer than the timeout
@@ -180,8 +190,10 @@ CONFORMANCE("descriptors and threads are back at their level after 500 clients")
   const unsigned count = amount(500, 4000);
   for (unsigned index = 0; index < count; ++index) {
     Client client{server.address()};
-    if (index % 3 == 0) client.send("and gone");
-    else (void)client.echo("x");
+    if (index % 3 == 0)
+      client.send("and gone");
+    else
+      (void)client.echo("x");
     if (index % 7 == 0) client.reset();
   }
   wait_for_departures(server, count + 1);
@@ -193,7 +205,8 @@ CONFORMANCE("memory is back at its level after many clients", several_at_once("m
   Server server{model};
   const auto crowd = [&server] {
     std::deque<Client> clients;
-    for (int left = 200; left != 0; --left) clients.emplace_back(server.address()).send(bytes_of_size(5000));
+    for (int left = 200; left != 0; --left)
+      clients.emplace_back(server.address()).send(bytes_of_size(5000));
     for (Client& client : clients) (void)client.receive(5000);
   };
   for (int round = 0; round < 3; ++round) crowd();
@@ -201,7 +214,8 @@ CONFORMANCE("memory is back at its level after many clients", several_at_once("m
   const std::size_t before = server.private_memory();
   for (int round = 0; round < 10; ++round) crowd();
   wait_for_departures(server, 2600);
-  EXPECT_LT(server.private_memory(), before + 3_MiB);  // glibc keeps stacks and arenas of threads that have ended
+  EXPECT_LT(server.private_memory(),
+            before + 3_MiB);  // glibc keeps stacks and arenas of threads that have ended
 }
 
 void serve_with_workers(const ModelInfo& model, Workers workers) {
@@ -223,7 +237,8 @@ void serve_with_workers(const ModelInfo& model, Workers workers) {
   EXPECT_EQ(total.bytes_sent, bytes);
 }
 
-CONFORMANCE("two workers serve everybody and count exactly", event_loops("others have no workers")) {
+CONFORMANCE("two workers serve everybody and count exactly",
+            event_loops("others have no workers")) {
   serve_with_workers(model, 2);
 }
 
@@ -231,18 +246,21 @@ CONFORMANCE("a worker for each core serves everybody", event_loops("others have 
   serve_with_workers(model, Workers::automatic());
 }
 
-CONFORMANCE("two workers drain, and both cut what does not end", event_loops("others have no workers")) {
+CONFORMANCE("two workers drain, and both cut what does not end",
+            event_loops("others have no workers")) {
   Server server{model, {.options = {.workers = 2, .drain = 300ms}}};
   std::deque<Client> clients;
   const std::string bytes = bytes_of_size(32_MiB);
-  for (int left = 8; left != 0; --left) (void)clients.emplace_back(server.address()).send_until_stuck(bytes);
+  for (int left = 8; left != 0; --left)
+    (void)clients.emplace_back(server.address()).send_until_stuck(bytes);
   server.signal(SIGTERM);
   EXPECT_EQ(server.wait_for_exit(), 0);
   EXPECT_EQ(server.report().total.cut, 8U);
 }
 
 CONFORMANCE("two workers share a Unix address", event_loops("others have no workers")) {
-  Server server{model, {.options = {.workers = 2}, .listen = {"unix:@headrace-conformance-workers"}}};
+  Server server{model,
+                {.options = {.workers = 2}, .listen = {"unix:@headrace-conformance-workers"}}};
   std::deque<Client> clients;
   for (int left = 50; left != 0; --left) clients.emplace_back(server.address()).send("x");
   for (Client& client : clients) EXPECT_EQ(client.receive(1), "x");

@@ -41,7 +41,9 @@ class Reporter final : public ServerEvents {
   void departed(const ConnectionView&, Departure how) noexcept override {
     ++report_.departed[static_cast<std::size_t>(how)];
   }
-  void refused(const Address&, Refusal why) noexcept override { ++report_.refused[static_cast<std::size_t>(why)]; }
+  void refused(const Address&, Refusal why) noexcept override {
+    ++report_.refused[static_cast<std::size_t>(why)];
+  }
   void draining(std::uint64_t) noexcept override { ++report_.draining; }
   void stopped(const Statistics& total) noexcept override {
     report_.total = total;
@@ -93,11 +95,14 @@ void Patience::wait() {
 
 Server::Server(const ModelInfo& model, const Setup& setup) : Server{model, setup, make_report()} {}
 
-Server::Server(const ModelInfo& model, Task<> (*service)(Report&, Stream), Setup setup) : report_{make_report()} {
+Server::Server(const ModelInfo& model, Task<> (*service)(Report&, Stream), Setup setup)
+    : report_{make_report()} {
   start(model, with_service(std::move(setup), service, *report_));
 }
 
-Server::Server(const ModelInfo& model, const Setup& setup, Report* report) : report_{report} { start(model, setup); }
+Server::Server(const ModelInfo& model, const Setup& setup, Report* report) : report_{report} {
+  start(model, setup);
+}
 
 void Server::start(const ModelInfo& model, const Setup& setup) {
   (void)std::fflush(nullptr);  // or the child would print it again
@@ -152,7 +157,8 @@ void Server::freeze() const {
   signal(SIGSTOP);
   wait_until("the server has stopped in its tracks", [this] {
     siginfo_t info{};
-    return ::waitid(P_PID, static_cast<id_t>(child_), &info, WSTOPPED | WNOHANG) == 0 && info.si_pid == child_;
+    return ::waitid(P_PID, static_cast<id_t>(child_), &info, WSTOPPED | WNOHANG) == 0 &&
+           info.si_pid == child_;
   });
 }
 
@@ -169,7 +175,8 @@ int Server::wait_for_exit() {
   int status = 0;
   (void)::waitpid(child_, &status, 0);
   running_ = false;
-  if (WIFSIGNALED(status)) give_up("the server was killed by signal " + std::to_string(WTERMSIG(status)));
+  if (WIFSIGNALED(status))
+    give_up("the server was killed by signal " + std::to_string(WTERMSIG(status)));
   return WEXITSTATUS(status);
 }
 
@@ -180,9 +187,13 @@ Statistics Server::stop() {
   return report_->total;
 }
 
-std::size_t Server::descriptors() const { return entries_in("/proc/" + std::to_string(child_) + "/fd"); }
+std::size_t Server::descriptors() const {
+  return entries_in("/proc/" + std::to_string(child_) + "/fd");
+}
 
-std::size_t Server::threads() const { return entries_in("/proc/" + std::to_string(child_) + "/task"); }
+std::size_t Server::threads() const {
+  return entries_in("/proc/" + std::to_string(child_) + "/task");
+}
 
 std::size_t Server::private_memory() const {
   std::ifstream rollup{"/proc/" + std::to_string(child_) + "/smaps_rollup"};
@@ -203,12 +214,14 @@ FailedStart start_that_fails(const ModelInfo& model, std::string_view listen, Wo
   if (child == 0) {
     (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
     Reporter events{*report};
-    std::exit(serve(services::echo,
-                    {.listen = listen, .model = model.model, .workers = workers, .events = &events}));
+    std::exit(
+        serve(services::echo,
+              {.listen = listen, .model = model.model, .workers = workers, .events = &events}));
   }
   int status = 0;
   try {
-    wait_until("the second server gives up", [&] { return ::waitpid(child, &status, WNOHANG) == child; });
+    wait_until("the second server gives up",
+               [&] { return ::waitpid(child, &status, WNOHANG) == child; });
   } catch (...) {
     (void)::kill(child, SIGKILL);
     (void)::waitpid(child, nullptr, 0);

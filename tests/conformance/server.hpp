@@ -20,7 +20,8 @@ namespace headrace::conformance {
 /// How long anything may take before the test gives up. Longer under sanitizers.
 [[nodiscard]] std::chrono::nanoseconds patience() noexcept;
 
-/// Asks every millisecond until `fact` holds; throws with `what` in the message when patience is over.
+/// Asks every millisecond until `fact` holds; throws with `what` in the message when patience is
+/// over.
 void wait_until(std::string_view what, auto fact);
 
 /// What the server tells the test while it runs. Written by the server's threads and processes.
@@ -37,7 +38,7 @@ struct Report {
   Count stopped = 0;
   Statistics total{};  // once it has stopped
   Count failed = 0;
-  Errc failure{};      // the first one
+  Errc failure{};                 // the first one
   std::array<Count, 64> facts{};  // what a service under test has to say
 
   [[nodiscard]] std::int64_t departures() const noexcept {
@@ -53,7 +54,8 @@ struct Setup {
   int (*run)(const Service& service, const ServeOptions& options) = serve;
 };
 
-/// The server is stopped (status 0 is expected) at the end of its life, unless that has been done before.
+/// The server is stopped (status 0 is expected) at the end of its life, unless that has been done
+/// before.
 class Server {
  public:
   /// Waits until the server listens; throws when it does not come to that.
@@ -71,7 +73,8 @@ class Server {
   [[nodiscard]] Report& report() noexcept { return *report_; }
 
   void signal(int number) const;
-  /// Stops the process in its tracks, and lets it go on. Meanwhile the kernel still talks to its clients.
+  /// Stops the process in its tracks, and lets it go on. Meanwhile the kernel still talks to its
+  /// clients.
   void freeze() const;
   void thaw() const;
 
@@ -97,12 +100,14 @@ class Server {
   bool running_ = false;
 };
 
-/// Starts a server that is not expected to come to listen, and returns its exit status and why it failed.
+/// Starts a server that is not expected to come to listen, and returns its exit status and why it
+/// failed.
 struct FailedStart {
   int status;
   Errc why;
 };
-[[nodiscard]] FailedStart start_that_fails(const ModelInfo& model, std::string_view listen, Workers workers);
+[[nodiscard]] FailedStart start_that_fails(const ModelInfo& model, std::string_view listen,
+                                           Workers workers);
 
 // Implementation of the template above.
 

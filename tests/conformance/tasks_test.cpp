@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What a service may rely on, under every model alike: deadlines, several tasks, Channels, cancelling, turns.
+// What a service may rely on, under every model alike: deadlines, several tasks, Channels,
+// cancelling, turns.
 #include <chrono>
 #include <csignal>
 #include <string>
@@ -29,7 +30,9 @@ void expect_fact(const Server& server, Fact fact, std::int64_t value) {
 
 std::int64_t number(Errc code) { return static_cast<std::int64_t>(code); }
 
-Task<Result<>> send_text(Stream& peer, std::string text) { co_return co_await peer.send(bytes_of(text)); }
+Task<Result<>> send_text(Stream& peer, std::string text) {
+  co_return co_await peer.send(bytes_of(text));
+}
 
 Task<> echo_to(Stream& peer) {
   while (auto bytes = co_await peer.receive())
@@ -129,7 +132,8 @@ Task<> write_from(Stream& peer, Lines& lines) {
 Task<> relay(Stream peer) {
   Lines lines{2};
   TaskScope scope{peer.engine()};
-  if (scope.spawn(read_into(peer, lines)) && scope.spawn(write_from(peer, lines))) co_await scope.join();
+  if (scope.spawn(read_into(peer, lines)) && scope.spawn(write_from(peer, lines)))
+    co_await scope.join();
 }
 
 CONFORMANCE("a reader and a writer on one stream relay everything") {
@@ -182,12 +186,15 @@ Task<> note_send(Report& report, Stream& peer) {
 Task<> cancel_reader_and_waiter(Report& report, Stream peer) {
   Lines lines{1};
   TaskScope scope{peer.engine()};
-  if (!scope.spawn(note_receive(report, peer)) || !scope.spawn(note_channel(report, peer.engine(), lines))) co_return;
+  if (!scope.spawn(note_receive(report, peer)) ||
+      !scope.spawn(note_channel(report, peer.engine(), lines)))
+    co_return;
   (void)co_await peer.engine().sleep(Deadline::after(20ms));  // they wait by then, or will at once
   scope.cancel();
   co_await scope.join();
   report.facts[kRunning] = static_cast<std::int64_t>(scope.running());
-  if (scope.spawn(note_receive(report, peer))) ++report.facts[kWrong];  // a cancelled scope takes no more
+  if (scope.spawn(note_receive(report, peer)))
+    ++report.facts[kWrong];  // a cancelled scope takes no more
   if (co_await send_text(peer, "both have ended")) co_await echo_to(peer);
 }
 
@@ -225,7 +232,9 @@ Task<> cancel_at_once(Report& report, Stream peer) {
   Lines lines{1};
   while (co_await peer.receive()) {
     TaskScope scope{peer.engine()};
-    if (!scope.spawn(note_receive(report, peer)) || !scope.spawn(note_channel(report, peer.engine(), lines))) break;
+    if (!scope.spawn(note_receive(report, peer)) ||
+        !scope.spawn(note_channel(report, peer.engine(), lines)))
+      break;
     scope.cancel();
     co_await scope.join();
     ++report.facts[kEnded];
@@ -294,7 +303,8 @@ Task<> share_a_local(Stream peer) {
   std::uint64_t sum = 0;
   TaskScope scope{peer.engine()};
   bool all = true;
-  for (int left = 8; left != 0; --left) all = all && scope.spawn(add_up(peer.engine(), sum, 20'000));
+  for (int left = 8; left != 0; --left)
+    all = all && scope.spawn(add_up(peer.engine(), sum, 20'000));
   co_await scope.join();
   const std::string answer = all ? std::to_string(sum) : "no task";
   (void)co_await send_text(peer, answer);

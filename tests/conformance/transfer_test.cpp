@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Every byte arrives, in order and unchanged: whatever its size, its value, how it is cut and what interrupts it.
+// Every byte arrives, in order and unchanged: whatever its size, its value, how it is cut and what
+// interrupts it.
 #include <algorithm>
 #include <csignal>
 #include <deque>
@@ -8,8 +9,9 @@
 #include <random>
 #include <vector>
 
-#include <gtest/gtest.h>
 #include <unistd.h>
+
+#include <gtest/gtest.h>
 
 #include "behaviour.hpp"
 #include "client.hpp"
@@ -65,7 +67,8 @@ CONFORMANCE("bytes of every value come back, and nothing but NULs too") {
   Client client{server.address()};
   std::string values;
   for (int value = 0; value < 256; ++value) values += static_cast<char>(value);
-  for (const std::string& message : {values, std::string(100'000, '\0'), std::string(100'000, '\xff')})
+  for (const std::string& message :
+       {values, std::string(100'000, '\0'), std::string(100'000, '\xff')})
     EXPECT_TRUE(same(client.echo(message), message));
 }
 
@@ -73,7 +76,8 @@ CONFORMANCE("bytes sent one at a time come back") {
   Server server{model};
   Client client{server.address()};
   const std::string bytes = bytes_of_size(amount(2000, 100'000));
-  for (std::size_t at = 0; at < bytes.size(); ++at) client.send(std::string_view{bytes}.substr(at, 1));
+  for (std::size_t at = 0; at < bytes.size(); ++at)
+    client.send(std::string_view{bytes}.substr(at, 1));
   EXPECT_TRUE(same(client.receive(bytes.size()), bytes));
   for (std::size_t at = 0; at < 300; ++at) {  // and when each is waited for
     const auto byte = std::string_view{bytes}.substr(at, 1);
@@ -88,15 +92,16 @@ CONFORMANCE("a client with kernel buffers of 4 KiB gets everything") {
   EXPECT_TRUE(same(client.echo(bytes), bytes));
 }
 
-CONFORMANCE("a peer that sends 64 MiB and does not read costs less than 1 MiB, and then gets every byte") {
+CONFORMANCE(
+    "a peer that sends 64 MiB and does not read costs less than 1 MiB, and then gets every byte") {
   Server server{model};
   Client client{server.address()};
   EXPECT_EQ(client.echo("warm"), "warm");
-  const std::size_t before = server.private_memory();
+  [[maybe_unused]] const std::size_t before = server.private_memory();
   const std::string bytes = bytes_of_size(64_MiB);
   const std::size_t sent = client.send_until_stuck(bytes);
   ASSERT_LT(sent, bytes.size()) << "the server should have stopped reading";
-  const std::size_t stuck = server.private_memory();
+  [[maybe_unused]] const std::size_t stuck = server.private_memory();
   // Each step frees room for as much as it has taken.
   std::string back;
   for (std::size_t gone = sent; gone < bytes.size();) {
@@ -113,11 +118,15 @@ CONFORMANCE("a peer that sends 64 MiB and does not read costs less than 1 MiB, a
 #endif
 }
 
-/// `count` clients with a message of their own each, of 1 byte to 20,000, all sent before anything is read.
+/// `count` clients with a message of their own each, of 1 byte to 20,000, all sent before anything
+/// is read.
 void serve_at_once(const Server& server, unsigned count) {
   std::deque<Client> clients;
-  const auto message_of = [](std::size_t index) { return bytes_of_size(index * 7919 % 20'000 + 1, index); };
-  for (std::size_t index = 0; index < count; ++index) clients.emplace_back(server.address()).send(message_of(index));
+  const auto message_of = [](std::size_t index) {
+    return bytes_of_size(index * 7919 % 20'000 + 1, index);
+  };
+  for (std::size_t index = 0; index < count; ++index)
+    clients.emplace_back(server.address()).send(message_of(index));
   for (std::size_t index = 0; index < count; ++index) {
     const std::string message = message_of(index);
     ASSERT_TRUE(same(clients[index].receive(message.size()), message)) << "client " << index;
@@ -148,7 +157,8 @@ CONFORMANCE("1000 clients one after another each get their own bytes") {
   EXPECT_EQ(total.most_at_once, 1U);
 }
 
-CONFORMANCE("whoever waits while another is served is served then, with all it has sent meanwhile") {
+CONFORMANCE(
+    "whoever waits while another is served is served then, with all it has sent meanwhile") {
   Server server{model};
   Client first{server.address()};
   EXPECT_EQ(first.echo("mine"), "mine");
@@ -160,7 +170,8 @@ CONFORMANCE("whoever waits while another is served is served then, with all it h
   EXPECT_TRUE(same(second.receive(bytes.size()), bytes));
 }
 
-// A receive stops short at the urgent mark: under edge-triggered epoll a short read taken for "empty" loses the rest.
+// A receive stops short at the urgent mark: under edge-triggered epoll a short read taken for
+// "empty" loses the rest.
 CONFORMANCE("data behind an urgent byte arrives") {
   Server server{model};
   for (unsigned round = amount(50, 200); round != 0; --round) {
@@ -174,7 +185,8 @@ CONFORMANCE("data behind an urgent byte arrives") {
 }
 
 /// Everything happens while the server cannot look: it is told of it all at once.
-void arrives_at_once(const ModelInfo& model, unsigned count, void (*act)(Client& client), std::string_view wanted) {
+void arrives_at_once(const ModelInfo& model, unsigned count, void (*act)(Client& client),
+                     std::string_view wanted) {
   Server server{model};
   std::deque<Client> clients;
   for (unsigned index = 0; index < count; ++index) clients.emplace_back(server.address());
@@ -230,7 +242,7 @@ CONFORMANCE("a TCP and a Unix address are served at once, and the path is gone a
 }
 
 int serve_with_a_handler(const Service& service, const ServeOptions& options) {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = [](int) {};  // no SA_RESTART: what the program around the library may have
   (void)::sigaction(SIGUSR1, &action, nullptr);
   return serve(service, options);

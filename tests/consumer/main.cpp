@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What somebody who found the package would write first: a service, and a server for it. The server is told to
-// stop before it starts, so that this program ends by itself.
+// What somebody who found the package would write first: a service, and a server for it. The server
+// is told to stop before it starts, so that this program ends by itself.
 #include <cstdio>
 
 #include <headrace/headrace.hpp>

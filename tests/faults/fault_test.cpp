@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// The calls of a scenario are counted; then each of them fails once with each error that it may have. And reads and
-// writes come short, and calls are interrupted, by chance.
+// The calls of a scenario are counted; then each of them fails once with each error that it may
+// have. And reads and writes come short, and calls are interrupted, by chance.
 //
-// In a usual run a sample; with HEADRACE_NIGHTLY=1 all of it. A failure names the plan: it can be run alone with
-// HEADRACE_FAULT="MODEL CALL NTH ERRNO" or HEADRACE_FAULT="MODEL seed SEED".
+// In a usual run a sample; with HEADRACE_NIGHTLY=1 all of it. A failure names the plan: it can be
+// run alone with HEADRACE_FAULT="MODEL CALL NTH ERRNO" or HEADRACE_FAULT="MODEL seed SEED".
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -28,8 +28,10 @@ bool is_nightly() {
 std::string describe(const ModelInfo& model, const Plan& plan) {
   std::ostringstream text;
   text << model.name << ' ';
-  if (plan.seed != 0) text << "seed " << plan.seed;
-  else text << name_of(plan.call) << ' ' << plan.nth << ' ' << ::strerrorname_np(plan.error);
+  if (plan.seed != 0)
+    text << "seed " << plan.seed;
+  else
+    text << name_of(plan.call) << ' ' << plan.nth << ' ' << ::strerrorname_np(plan.error);
   return text.str();
 }
 
@@ -37,8 +39,10 @@ class Faults : public testing::TestWithParam<Model> {
  protected:
   const ModelInfo& model = headrace::info(GetParam());
 
-  /// Every plan with one fault for a scenario that makes `counts` calls; of many alike the first and the last few.
-  [[nodiscard]] static std::vector<Plan> plans_for(const std::array<std::uint32_t, kCalls>& counts) {
+  /// Every plan with one fault for a scenario that makes `counts` calls; of many alike the first
+  /// and the last few.
+  [[nodiscard]] static std::vector<Plan> plans_for(
+      const std::array<std::uint32_t, kCalls>& counts) {
     constexpr std::uint32_t kFirst = 6;
     constexpr std::uint32_t kLast = 2;
     std::vector<Plan> plans;
@@ -56,7 +60,8 @@ class Faults : public testing::TestWithParam<Model> {
   static void thin_out(std::vector<Plan>& plans, std::size_t most) {
     if (is_nightly() || plans.size() <= most) return;
     std::vector<Plan> some;
-    for (std::size_t index = 0; index < most; ++index) some.push_back(plans[index * plans.size() / most]);
+    for (std::size_t index = 0; index < most; ++index)
+      some.push_back(plans[index * plans.size() / most]);
     plans = some;
   }
 };
@@ -65,7 +70,8 @@ TEST_P(Faults, NoneMeansThatAllAreServed) {
   for (int round = 0; round < 5; ++round) {
     const Outcome outcome = run(GetParam(), {});
     EXPECT_EQ(outcome.wrong, "");
-    EXPECT_GT(outcome.counts[static_cast<std::size_t>(Call::recv)], 0U) << "the scenario goes through the calls";
+    EXPECT_GT(outcome.counts[static_cast<std::size_t>(Call::recv)], 0U)
+        << "the scenario goes through the calls";
   }
 }
 
@@ -80,7 +86,8 @@ TEST_P(Faults, EachCallMayFail) {
     EXPECT_EQ(outcome.wrong, "") << describe(model, plan);
     struck += outcome.struck;
   }
-  EXPECT_GT(struck, plans.size() * 3 / 4) << "of " << plans.size() << ": the scenario is not the same every time";
+  EXPECT_GT(struck, plans.size() * 3 / 4)
+      << "of " << plans.size() << ": the scenario is not the same every time";
 }
 
 TEST_P(Faults, ShortAndInterruptedCallsChangeNoByte) {
@@ -96,9 +103,10 @@ TEST_P(Faults, ShortAndInterruptedCallsChangeNoByte) {
 std::vector<Model> models() {
   std::vector<Model> built;
   for (const ModelInfo& row : all_models()) {
-    const bool forks =
-        row.launcher == LauncherKind::process_per_connection || row.launcher == LauncherKind::prefork;
-    if (row.built && !forks) built.push_back(row.model);  // can_run() would make calls that nobody has planned
+    const bool forks = row.launcher == LauncherKind::process_per_connection ||
+                       row.launcher == LauncherKind::prefork;
+    if (row.built && !forks)
+      built.push_back(row.model);  // can_run() would make calls that nobody has planned
   }
   return built;
 }

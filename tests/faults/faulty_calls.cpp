@@ -2,9 +2,9 @@
 //
 // Behind net/system_calls.hpp: the real kernel, with faults by plan.
 //
-// A read that is cut short leaves bytes in the socket, of which an edge-triggered epoll would never tell again, as no
-// real read does. So it is made what it stands for, bytes that came later: the socket is entered anew, which lets the
-// kernel tell of what is there.
+// A read that is cut short leaves bytes in the socket, of which an edge-triggered epoll would never
+// tell again, as no real read does. So it is made what it stands for, bytes that came later: the
+// socket is entered anew, which lets the kernel tell of what is there.
 #include "faulty_calls.hpp"
 
 #include <algorithm>
@@ -71,7 +71,8 @@ void tell_again(int descriptor) noexcept {
   const std::lock_guard lock{watched_mutex};
   for (Watched& entry : watched)
     if (entry.descriptor == descriptor)
-      (void)::epoll_ctl(entry.interest_list, EPOLL_CTL_MOD, descriptor, &entry.event);  // it may be closed by now
+      (void)::epoll_ctl(entry.interest_list, EPOLL_CTL_MOD, descriptor,
+                        &entry.event);  // it may be closed by now
 }
 
 template <class Value>
@@ -94,10 +95,12 @@ auto interruptible(Call which, Real real) noexcept -> decltype(real()) {
 }
 
 constexpr std::array<std::string_view, kCalls> kNames{
-    "socket", "bind", "listen", "connect", "accept4", "getsockname", "getpeername", "getsockopt", "setsockopt",
-    "shutdown", "recv", "send", "close", "duplicate", "set_nonblocking", "make_pipe", "eventfd", "read", "write",
-    "unlink", "chmod", "fchmod", "lstat", "fstat", "open_lock_file", "lock_file", "select", "poll", "epoll_create1",
-    "epoll_ctl", "epoll_wait", "futex_wait", "create_thread", "map_memory"};
+    "socket",         "bind",       "listen",          "connect",   "accept4",       "getsockname",
+    "getpeername",    "getsockopt", "setsockopt",      "shutdown",  "recv",          "send",
+    "close",          "duplicate",  "set_nonblocking", "make_pipe", "eventfd",       "read",
+    "write",          "unlink",     "chmod",           "fchmod",    "lstat",         "fstat",
+    "open_lock_file", "lock_file",  "select",          "poll",      "epoll_create1", "epoll_ctl",
+    "epoll_wait",     "futex_wait", "create_thread",   "map_memory"};
 
 template <int... kErrors>
 constexpr std::array<int, sizeof...(kErrors)> kSome{kErrors...};
@@ -105,46 +108,75 @@ constexpr std::array<int, sizeof...(kErrors)> kSome{kErrors...};
 }  // namespace
 
 std::string_view name_of(Call call) noexcept { return kNames[static_cast<std::size_t>(call)]; }
-
-// Not EAGAIN for recv and send: they say so only when there is nothing, and then tell later that there is something.
-// Not for a write to an eventfd or the poke of a pipe: EAGAIN means that it is full, so that somebody is awake.
+// Not EAGAIN for recv and send: they say so only when there is nothing, and then tell later that
+// there is something. Not for a write to an eventfd or the poke of a pipe: EAGAIN means that it is
+// full, so that somebody is awake.
 std::span<const int> plausible_errors(Call call) noexcept {
   switch (call) {
-    case Call::socket: return kSome<EMFILE, ENFILE, ENOBUFS, EACCES, EAFNOSUPPORT>;
-    case Call::bind: return kSome<EADDRINUSE, EACCES, EADDRNOTAVAIL>;
-    case Call::listen: return kSome<EADDRINUSE>;
-    case Call::connect: return kSome<ECONNREFUSED, ETIMEDOUT, EADDRNOTAVAIL, ENETUNREACH>;
+    case Call::socket:
+      return kSome<EMFILE, ENFILE, ENOBUFS, EACCES, EAFNOSUPPORT>;
+    case Call::bind:
+      return kSome<EADDRINUSE, EACCES, EADDRNOTAVAIL>;
+    case Call::listen:
+      return kSome<EADDRINUSE>;
+    case Call::connect:
+      return kSome<ECONNREFUSED, ETIMEDOUT, EADDRNOTAVAIL, ENETUNREACH>;
     case Call::accept4:
-      return kSome<EINTR, ECONNABORTED, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM, EPROTO, ETIMEDOUT, EINVAL>;
+      return kSome<EINTR, ECONNABORTED, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM, EPROTO, ETIMEDOUT,
+                   EINVAL>;
     case Call::getsockname:
-    case Call::getsockopt: return kSome<ENOBUFS>;
-    case Call::getpeername: return kSome<ENOTCONN, ENOBUFS>;
-    case Call::setsockopt: return kSome<ENOMEM, ENOPROTOOPT>;
-    case Call::shutdown: return kSome<ENOTCONN>;
-    case Call::recv: return kSome<EINTR, ECONNRESET, ETIMEDOUT, ENOMEM, EHOSTUNREACH>;
-    case Call::send: return kSome<EINTR, EPIPE, ECONNRESET, ENOBUFS, ENOMEM, ETIMEDOUT>;
-    case Call::close: return kSome<EINTR, EIO>;
-    case Call::duplicate: return kSome<EMFILE>;
-    case Call::make_pipe: return kSome<EMFILE, ENFILE>;
-    case Call::eventfd: return kSome<EMFILE, ENFILE, ENOMEM>;
-    case Call::read: return kSome<EINTR, EAGAIN>;
-    case Call::unlink: return kSome<ENOENT, EACCES>;
+    case Call::getsockopt:
+      return kSome<ENOBUFS>;
+    case Call::getpeername:
+      return kSome<ENOTCONN, ENOBUFS>;
+    case Call::setsockopt:
+      return kSome<ENOMEM, ENOPROTOOPT>;
+    case Call::shutdown:
+      return kSome<ENOTCONN>;
+    case Call::recv:
+      return kSome<EINTR, ECONNRESET, ETIMEDOUT, ENOMEM, EHOSTUNREACH>;
+    case Call::send:
+      return kSome<EINTR, EPIPE, ECONNRESET, ENOBUFS, ENOMEM, ETIMEDOUT>;
+    case Call::close:
+      return kSome<EINTR, EIO>;
+    case Call::duplicate:
+      return kSome<EMFILE>;
+    case Call::make_pipe:
+      return kSome<EMFILE, ENFILE>;
+    case Call::eventfd:
+      return kSome<EMFILE, ENFILE, ENOMEM>;
+    case Call::read:
+      return kSome<EINTR, EAGAIN>;
+    case Call::unlink:
+      return kSome<ENOENT, EACCES>;
     case Call::chmod:
-    case Call::fchmod: return kSome<EPERM>;
-    case Call::lstat: return kSome<EACCES, ENOENT>;
-    case Call::fstat: return kSome<ENOMEM>;
-    case Call::open_lock_file: return kSome<EACCES, EMFILE, ENOENT, EROFS>;
-    case Call::lock_file: return kSome<EINTR, ENOLCK, EWOULDBLOCK>;
-    case Call::poll: return kSome<EINTR, ENOMEM>;
+    case Call::fchmod:
+      return kSome<EPERM>;
+    case Call::lstat:
+      return kSome<EACCES, ENOENT>;
+    case Call::fstat:
+      return kSome<ENOMEM>;
+    case Call::open_lock_file:
+      return kSome<EACCES, EMFILE, ENOENT, EROFS>;
+    case Call::lock_file:
+      return kSome<EINTR, ENOLCK, EWOULDBLOCK>;
+    case Call::poll:
+      return kSome<EINTR, ENOMEM>;
     case Call::select:
     case Call::epoll_wait:
-    case Call::futex_wait: return kSome<EINTR>;
-    case Call::epoll_create1: return kSome<EMFILE, ENFILE, ENOMEM>;
-    case Call::epoll_ctl: return kSome<ENOMEM, ENOSPC>;
-    case Call::create_thread: return kSome<EAGAIN>;
-    case Call::map_memory: return kSome<ENOMEM>;
+    case Call::futex_wait:
+      return kSome<EINTR>;
+    case Call::epoll_create1:
+      return kSome<EMFILE, ENFILE, ENOMEM>;
+    case Call::epoll_ctl:
+      return kSome<ENOMEM, ENOSPC>;
+    case Call::create_thread:
+      return kSome<EAGAIN>;
+    case Call::map_memory:
+      return kSome<ENOMEM>;
     case Call::set_nonblocking:
-    case Call::write: break;
+    case Call::write:
+      break;
   }
   return {};
 }
@@ -164,7 +196,6 @@ std::array<std::uint32_t, kCalls> counts() noexcept {
 }
 
 bool has_struck() noexcept { return struck; }
-
 void before_each_recv(void (*what)()) noexcept { before_recv = what; }
 
 }  // namespace headrace::faults
@@ -190,7 +221,8 @@ int connect(int descriptor, const sockaddr* address, socklen_t length) noexcept 
 }
 
 int accept4(int descriptor, sockaddr* address, socklen_t* length, int flags) noexcept {
-  return interruptible(Call::accept4, [=] { return ::accept4(descriptor, address, length, flags); });
+  return interruptible(Call::accept4,
+                       [=] { return ::accept4(descriptor, address, length, flags); });
 }
 
 int getsockname(int descriptor, sockaddr* address, socklen_t* length) noexcept {
@@ -202,11 +234,13 @@ int getpeername(int descriptor, sockaddr* address, socklen_t* length) noexcept {
 }
 
 int getsockopt(int descriptor, int level, int name, void* value, socklen_t* length) noexcept {
-  return call(Call::getsockopt, [=] { return ::getsockopt(descriptor, level, name, value, length); });
+  return call(Call::getsockopt,
+              [=] { return ::getsockopt(descriptor, level, name, value, length); });
 }
 
 int setsockopt(int descriptor, int level, int name, const void* value, socklen_t length) noexcept {
-  return call(Call::setsockopt, [=] { return ::setsockopt(descriptor, level, name, value, length); });
+  return call(Call::setsockopt,
+              [=] { return ::setsockopt(descriptor, level, name, value, length); });
 }
 
 int shutdown(int descriptor, int how) noexcept {
@@ -216,7 +250,8 @@ int shutdown(int descriptor, int how) noexcept {
 ssize_t recv(int descriptor, void* bytes, std::size_t size, int flags) noexcept {
   if (void (*const what)() = before_recv) what();
   const std::size_t asked = cut_short(size);
-  const ssize_t got = interruptible(Call::recv, [=] { return ::recv(descriptor, bytes, asked, flags); });
+  const ssize_t got =
+      interruptible(Call::recv, [=] { return ::recv(descriptor, bytes, asked, flags); });
   if (asked < size && got > 0) tell_again(descriptor);
   return got;
 }
@@ -243,8 +278,9 @@ int duplicate(int descriptor) noexcept {
 }
 
 int set_nonblocking(int descriptor) noexcept {
-  return call(Call::set_nonblocking,
-              [=] { return ::fcntl(descriptor, F_SETFL, ::fcntl(descriptor, F_GETFL) | O_NONBLOCK); });
+  return call(Call::set_nonblocking, [=] {
+    return ::fcntl(descriptor, F_SETFL, ::fcntl(descriptor, F_GETFL) | O_NONBLOCK);
+  });
 }
 
 int make_pipe(int descriptors[2], int flags) noexcept {
@@ -263,9 +299,13 @@ ssize_t write(int descriptor, const void* bytes, std::size_t size) noexcept {
   return call(Call::write, [=] { return ::write(descriptor, bytes, size); });
 }
 
-int unlink(const char* path) noexcept { return call(Call::unlink, [=] { return ::unlink(path); }); }
+int unlink(const char* path) noexcept {
+  return call(Call::unlink, [=] { return ::unlink(path); });
+}
 
-int chmod(const char* path, mode_t mode) noexcept { return call(Call::chmod, [=] { return ::chmod(path, mode); }); }
+int chmod(const char* path, mode_t mode) noexcept {
+  return call(Call::chmod, [=] { return ::chmod(path, mode); });
+}
 
 int fchmod(int descriptor, mode_t mode) noexcept {
   return call(Call::fchmod, [=] { return ::fchmod(descriptor, mode); });
@@ -280,7 +320,8 @@ int fstat(int descriptor, struct ::stat* status) noexcept {
 }
 
 int open_lock_file(const char* path) noexcept {
-  return call(Call::open_lock_file, [=] { return ::open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600); });
+  return call(Call::open_lock_file,
+              [=] { return ::open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600); });
 }
 
 int lock_file(int descriptor) noexcept {
@@ -288,7 +329,8 @@ int lock_file(int descriptor) noexcept {
 }
 
 int select(int count, fd_set* readable, fd_set* writable, timeval* limit) noexcept {
-  return interruptible(Call::select, [=] { return ::select(count, readable, writable, nullptr, limit); });
+  return interruptible(Call::select,
+                       [=] { return ::select(count, readable, writable, nullptr, limit); });
 }
 
 int poll(pollfd* entries, nfds_t count, int timeout_ms) noexcept {
@@ -300,8 +342,10 @@ int epoll_create1(int flags) noexcept {
 }
 
 int epoll_ctl(int interest_list, int action, int descriptor, epoll_event* event) noexcept {
-  if (action == EPOLL_CTL_DEL) return checked(::epoll_ctl(interest_list, action, descriptor, event));  // cannot fail
-  const int answer = call(Call::epoll_ctl, [=] { return ::epoll_ctl(interest_list, action, descriptor, event); });
+  if (action == EPOLL_CTL_DEL)
+    return checked(::epoll_ctl(interest_list, action, descriptor, event));  // cannot fail
+  const int answer =
+      call(Call::epoll_ctl, [=] { return ::epoll_ctl(interest_list, action, descriptor, event); });
   if (answer < 0) return answer;
   const std::lock_guard lock{watched_mutex};
   std::erase_if(watched, [=](const Watched& entry) {
@@ -312,21 +356,23 @@ int epoll_ctl(int interest_list, int action, int descriptor, epoll_event* event)
 }
 
 int epoll_wait(int interest_list, epoll_event* events, int capacity, int timeout_ms) noexcept {
-  return interruptible(Call::epoll_wait, [=] { return ::epoll_wait(interest_list, events, capacity, timeout_ms); });
+  return interruptible(Call::epoll_wait,
+                       [=] { return ::epoll_wait(interest_list, events, capacity, timeout_ms); });
 }
 
 int futex_wait(const void* word, std::uint32_t expected, const timespec* timeout) noexcept {
   return interruptible(Call::futex_wait, [=] {
-    return static_cast<int>(::syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, timeout, nullptr, 0));
+    return static_cast<int>(
+        ::syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, timeout, nullptr, 0));
   });
 }
 
 int futex_wake(const void* word, int waiters) noexcept {
-  return static_cast<int>(checked(::syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, waiters, nullptr, nullptr, 0)));
+  return static_cast<int>(
+      checked(::syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, waiters, nullptr, nullptr, 0)));
 }
 
 pid_t getpid() noexcept { return ::getpid(); }
-
 std::int64_t monotonic_ns() noexcept {
   timespec now{};
   (void)::clock_gettime(CLOCK_MONOTONIC, &now);
@@ -339,7 +385,6 @@ int create_thread(pthread_t* thread, void* (*body)(void*), void* argument) noexc
 }
 
 int signal_thread(pthread_t thread, int signal) noexcept { return -::pthread_kill(thread, signal); }
-
 int join_thread(pthread_t thread) noexcept { return -::pthread_join(thread, nullptr); }
 
 void* map_memory(std::size_t size, bool shared) noexcept {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// A kernel that fails when told to: linked instead of src/net/system_calls.cpp. Every call goes to the real kernel,
-// but the plan may let the nth call of a kind fail, and cut reads and writes short and interrupt calls by a seed.
+// A kernel that fails when told to: linked instead of src/net/system_calls.cpp. Every call goes to
+// the real kernel, but the plan may let the nth call of a kind fail, and cut reads and writes short
+// and interrupt calls by a seed.
 #pragma once
 
 #include <array>
@@ -12,20 +13,52 @@
 namespace headrace::faults {
 
 enum class Call : std::uint8_t {
-  socket, bind, listen, connect, accept4, getsockname, getpeername, getsockopt, setsockopt, shutdown, recv, send,
-  close, duplicate, set_nonblocking, make_pipe, eventfd, read, write, unlink, chmod, fchmod, lstat, fstat,
-  open_lock_file, lock_file, select, poll, epoll_create1, epoll_ctl, epoll_wait, futex_wait, create_thread, map_memory,
+  socket,
+  bind,
+  listen,
+  connect,
+  accept4,
+  getsockname,
+  getpeername,
+  getsockopt,
+  setsockopt,
+  shutdown,
+  recv,
+  send,
+  close,
+  duplicate,
+  set_nonblocking,
+  make_pipe,
+  eventfd,
+  read,
+  write,
+  unlink,
+  chmod,
+  fchmod,
+  lstat,
+  fstat,
+  open_lock_file,
+  lock_file,
+  select,
+  poll,
+  epoll_create1,
+  epoll_ctl,
+  epoll_wait,
+  futex_wait,
+  create_thread,
+  map_memory,
 };
 constexpr std::size_t kCalls = static_cast<std::size_t>(Call::map_memory) + 1;
 
 [[nodiscard]] std::string_view name_of(Call call) noexcept;
 
-/// The errors that a kernel in order may give for `call` where headrace makes it (its manual page, "ERRORS").
+/// The errors that a kernel in order may give for `call` where headrace makes it (its manual page,
+/// "ERRORS").
 [[nodiscard]] std::span<const int> plausible_errors(Call call) noexcept;
 
 struct Plan {
   Call call = Call::socket;
-  std::uint32_t nth = 0;   // counted from 1; 0: none fails
+  std::uint32_t nth = 0;  // counted from 1; 0: none fails
   int error = 0;
   std::uint32_t seed = 0;  // 0: nothing is short or interrupted by chance
 };

@@ -50,7 +50,8 @@ struct Report {
 };
 
 void complain(Report& report, const std::string& what) {
-  if (report.wrong[0] == '\0') std::snprintf(report.wrong.data(), report.wrong.size(), "%s", what.c_str());
+  if (report.wrong[0] == '\0')
+    std::snprintf(report.wrong.data(), report.wrong.size(), "%s", what.c_str());
 }
 
 class Told final : public ServerEvents {
@@ -97,7 +98,8 @@ enum class Served { whole, cut, wrong, hung };
 std::string bytes_of_client(int client) {
   std::string bytes(30'000, '\0');
   for (std::size_t index = 0; index < bytes.size(); ++index)
-    bytes[index] = static_cast<char>(index * 31 + index / 251 + static_cast<std::size_t>(client) * 101);
+    bytes[index] =
+        static_cast<char>(index * 31 + index / 251 + static_cast<std::size_t>(client) * 101);
   return bytes;
 }
 
@@ -113,8 +115,9 @@ int connect_client(std::uint16_t port, const std::string& path) {
   sockaddr_un local{};
   local.sun_family = AF_UNIX;
   std::memcpy(local.sun_path, path.c_str(), path.size());
-  const int answer = path.empty() ? ::connect(client, reinterpret_cast<sockaddr*>(&ip), sizeof ip)
-                                  : ::connect(client, reinterpret_cast<sockaddr*>(&local), sizeof local);
+  const int answer = path.empty()
+                         ? ::connect(client, reinterpret_cast<sockaddr*>(&ip), sizeof ip)
+                         : ::connect(client, reinterpret_cast<sockaddr*>(&local), sizeof local);
   if (answer == 0) return client;
   ::close(client);
   return -1;
@@ -126,12 +129,14 @@ Served talk(int client, const std::string& bytes) {
   std::string got(bytes.size() + 1, '\0');
   for (std::size_t part = 0; part + 1 < parts.size(); ++part) {
     const std::size_t size = parts[part + 1] - parts[part];
-    if (::send(client, &bytes[parts[part]], size, MSG_NOSIGNAL) != static_cast<ssize_t>(size)) return Served::cut;
+    if (::send(client, &bytes[parts[part]], size, MSG_NOSIGNAL) != static_cast<ssize_t>(size))
+      return Served::cut;
     for (std::size_t at = parts[part]; at < parts[part + 1];) {
       const ssize_t count = ::recv(client, &got[at], parts[part + 1] - at, 0);
       if (count < 0 && errno == EAGAIN) return Served::hung;
       if (count <= 0) return Served::cut;
-      if (std::memcmp(&got[at], &bytes[at], static_cast<std::size_t>(count)) != 0) return Served::wrong;
+      if (std::memcmp(&got[at], &bytes[at], static_cast<std::size_t>(count)) != 0)
+        return Served::wrong;
       at += static_cast<std::size_t>(count);
     }
   }
@@ -143,7 +148,8 @@ Served talk(int client, const std::string& bytes) {
 
 std::size_t open_descriptors() {
   std::size_t count = 0;
-  for (int descriptor = 0; descriptor < 1024; ++descriptor) count += ::fcntl(descriptor, F_GETFD) >= 0;
+  for (int descriptor = 0; descriptor < 1024; ++descriptor)
+    count += ::fcntl(descriptor, F_GETFD) >= 0;
   return count;
 }
 
@@ -154,17 +160,21 @@ void talk_to(Told& told, const std::string& path, const Plan& plan, Report& repo
   for (std::size_t index = 0; index < served.size(); ++index)
     threads.emplace_back([&, index] {
       const int client = connect_client(told.port, index == 2 ? path : "");
-      served[index] = client < 0 ? Served::cut : talk(client, bytes_of_client(static_cast<int>(index)));
+      served[index] =
+          client < 0 ? Served::cut : talk(client, bytes_of_client(static_cast<int>(index)));
       if (client >= 0) ::close(client);
     });
   for (std::thread& thread : threads) thread.join();
   for (std::size_t index = 0; index < served.size(); ++index) {
-    if (served[index] == Served::wrong) complain(report, "client " + std::to_string(index) + " got a wrong byte");
-    if (served[index] == Served::hung) complain(report, "client " + std::to_string(index) + " hung");
+    if (served[index] == Served::wrong)
+      complain(report, "client " + std::to_string(index) + " got a wrong byte");
+    if (served[index] == Served::hung)
+      complain(report, "client " + std::to_string(index) + " hung");
   }
   const auto whole = std::ranges::count(served, Served::whole);
   const int expected = plan.nth == 0 ? 3 : told.failures > 0 ? 0 : 2;
-  if (whole < expected) complain(report, std::to_string(whole) + " of 3 clients were served to the end");
+  if (whole < expected)
+    complain(report, std::to_string(whole) + " of 3 clients were served to the end");
 }
 
 void act(Model model, const Plan& plan, const std::string& path, Report& report) {
@@ -187,7 +197,8 @@ void act(Model model, const Plan& plan, const std::string& path, Report& report)
   }};
   if (told.wait_until_it_listens()) {
     talk_to(told, path, plan, report);
-    if (told.failures > 0 && !told.wait_for_end(2s)) complain(report, "failed, but did not end by itself");
+    if (told.failures > 0 && !told.wait_for_end(2s))
+      complain(report, "failed, but did not end by itself");
     stopper.stop();
   }
   if (!told.wait_for_end(3s * kSlowness)) {
@@ -200,10 +211,12 @@ void act(Model model, const Plan& plan, const std::string& path, Report& report)
   report.counts = counts();
   report.struck = has_struck();
   if ((status == 0) != (told.failures == 0))
-    complain(report, "status " + std::to_string(status) + " with " + std::to_string(told.failures) + " failures told");
+    complain(report, "status " + std::to_string(status) + " with " + std::to_string(told.failures) +
+                         " failures told");
   if (told.unspoken) complain(report, "a failure was told that says nothing");
   if (const std::size_t after = open_descriptors(); after != before)
-    complain(report, std::to_string(after) + " descriptors are open, were " + std::to_string(before));
+    complain(report,
+             std::to_string(after) + " descriptors are open, were " + std::to_string(before));
 }
 
 std::string name_of_end(int status) {
@@ -214,9 +227,11 @@ std::string name_of_end(int status) {
 }  // namespace
 
 Outcome run(Model model, const Plan& plan) {
-  void* const memory = ::mmap(nullptr, sizeof(Report), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  void* const memory =
+      ::mmap(nullptr, sizeof(Report), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   auto& report = *new (memory) Report;
-  const std::string path = std::filesystem::temp_directory_path() / ("headrace-faults-" + std::to_string(::getpid()));
+  const std::string path =
+      std::filesystem::temp_directory_path() / ("headrace-faults-" + std::to_string(::getpid()));
   const pid_t child = ::fork();
   if (child == 0) {
     act(model, plan, path, report);
@@ -225,7 +240,8 @@ Outcome run(Model model, const Plan& plan) {
   }
   int status = 0;
   bool ended = false;
-  for (const auto begin = std::chrono::steady_clock::now(); std::chrono::steady_clock::now() < begin + kChildTime;) {
+  for (const auto begin = std::chrono::steady_clock::now();
+       std::chrono::steady_clock::now() < begin + kChildTime;) {
     ended = ::waitpid(child, &status, WNOHANG) == child;
     if (ended) break;
     ::poll(nullptr, 0, 1);

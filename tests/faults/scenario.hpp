@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What is done under faults: a server in a process of its own, two clients that know nothing of faults, a stop.
+// What is done under faults: a server in a process of its own, two clients that know nothing of
+// faults, a stop.
 #pragma once
 
 #include <array>
@@ -18,11 +19,12 @@ struct Outcome {
   bool struck = false;                         // the call that was to fail has been made
 };
 
-/// Serves echo under `model` with `plan`, talks to it, stops it: in a child process that is given a few seconds.
+/// Serves echo under `model` with `plan`, talks to it, stops it: in a child process that is given a
+/// few seconds.
 ///
-/// Always wrong: a crash, a server that does not end, a byte that was not sent, a client left hanging, a descriptor
-/// left open, a status of 1 without a failure told, or the other way round. A fault may cost one client its connection;
-/// without one (`plan.nth` 0) all must be served.
+/// Always wrong: a crash, a server that does not end, a byte that was not sent, a client left
+/// hanging, a descriptor left open, a status of 1 without a failure told, or the other way round. A
+/// fault may cost one client its connection; without one (`plan.nth` 0) all must be served.
 [[nodiscard]] Outcome run(Model model, const Plan& plan);
 
 }  // namespace headrace::faults

@@ -54,7 +54,8 @@ TEST(BufferPoolTest, TrimmedKeepsAFewAndReturnsTheRestToTheKernel) {
   std::vector<BufferBlock*> blocks;
   {
     BufferPool pool;
-    for (std::size_t count = 0; count < 2 * BufferPool::kKept; ++count) blocks.push_back(pool.take());
+    for (std::size_t count = 0; count < 2 * BufferPool::kKept; ++count)
+      blocks.push_back(pool.take());
     for (BufferBlock* const block : blocks) pool.give(block);
     pool.trim();
     pool.trim();
@@ -84,7 +85,8 @@ TEST(BufferPoolTest, ABufferGivesItsBlockBackOnce) {
   BufferBlock* block = nullptr;
   {
     Buffer buffer = lend(pool, 5);
-    block = reinterpret_cast<BufferBlock*>(const_cast<std::byte*>(buffer.data()) - BufferPool::kHeadroom);
+    block = reinterpret_cast<BufferBlock*>(const_cast<std::byte*>(buffer.data()) -
+                                           BufferPool::kHeadroom);
     EXPECT_EQ(buffer.size(), 5U);
     EXPECT_EQ(buffer.end() - buffer.begin(), 5);
     const Buffer moved = std::move(buffer);

@@ -157,7 +157,8 @@ Task<> note_send(Engine& engine, Channel<Value>& channel, std::vector<Errc>& end
   ends.push_back(code_of(co_await channel.send(engine, Value{1}, soon())));
 }
 
-Task<> close_on_everybody(Engine& engine, std::vector<Errc>& receivers, std::vector<Errc>& senders) {
+Task<> close_on_everybody(Engine& engine, std::vector<Errc>& receivers,
+                          std::vector<Errc>& senders) {
   Channel<Value> empty{1};
   Channel<Value> full{1};
   EXPECT_TRUE(full.try_send(Value{0}));
@@ -190,12 +191,14 @@ Task<> let_deadlines_pass(Engine& engine, Deadline::Duration patience) {
   EXPECT_EQ(code_of(co_await channel.receive(engine, Deadline::after(patience))), Errc::timed_out);
   EXPECT_GE(Clock::now() - begin, patience);
   EXPECT_TRUE(co_await channel.send(engine, Value{1}));
-  EXPECT_EQ(code_of(co_await channel.send(engine, Value{2}, Deadline::after(patience))), Errc::timed_out);
+  EXPECT_EQ(code_of(co_await channel.send(engine, Value{2}, Deadline::after(patience))),
+            Errc::timed_out);
   EXPECT_EQ((co_await channel.receive(engine, Deadline::after(0ns)))->number, 1);
   // Whoever has given up takes nothing: the next value is for the next receiver.
   EXPECT_TRUE(channel.try_send(Value{3}));
   EXPECT_EQ((co_await channel.receive(engine, Deadline::at(Clock::now() - 1s)))->number, 3);
-  EXPECT_EQ(code_of(co_await channel.receive(engine, Deadline::at(Clock::now() - 1s))), Errc::timed_out);
+  EXPECT_EQ(code_of(co_await channel.receive(engine, Deadline::at(Clock::now() - 1s))),
+            Errc::timed_out);
 }
 
 TEST_P(ChannelTest, ADeadlineThatPassesLosesNoValue) {
@@ -213,16 +216,20 @@ struct Counts {
 Task<> receive_impatiently(Engine& engine, Channel<Value>& channel, Counts& counts, bool& ends) {
   for (int round = 0; !ends; ++round) {
     const auto patience = round % 3 * 500us;
-    if (const auto value = co_await channel.receive(engine, Deadline::after(patience))) ++counts.received;
-    else ++counts.gave_up;
+    if (const auto value = co_await channel.receive(engine, Deadline::after(patience)))
+      ++counts.received;
+    else
+      ++counts.gave_up;
     if (round % 16 == 0) (void)co_await engine.sleep(Deadline::after(100us));
   }
 }
 
 Task<> send_impatiently(Engine& engine, Channel<Value>& channel, Counts& counts) {
   for (int round = 0; round < 100; ++round) {
-    if (co_await channel.send(engine, Value{round}, Deadline::after(round % 2 * 1ms))) ++counts.sent;
-    else ++counts.gave_up;
+    if (co_await channel.send(engine, Value{round}, Deadline::after(round % 2 * 1ms)))
+      ++counts.sent;
+    else
+      ++counts.gave_up;
     if (round % 4 == 0) (void)co_await engine.sleep(Deadline::after(500us));
   }
 }

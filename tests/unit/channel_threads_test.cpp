@@ -61,7 +61,8 @@ TEST_P(BetweenThreads, EveryValueComesOnceAndInOrder) {
 
 // With room for one value each side goes to sleep and is woken again and again.
 Task<> echo_back(Engine& engine, Numbers& from, Numbers& to) {
-  while (const auto value = co_await from.receive(engine)) EXPECT_TRUE(co_await to.send(engine, *value));
+  while (const auto value = co_await from.receive(engine))
+    EXPECT_TRUE(co_await to.send(engine, *value));
 }
 
 Task<> play(Engine& engine, Numbers& to, Numbers& from, int rounds, bool lets_it_sleep) {
@@ -79,7 +80,10 @@ TEST_P(BetweenThreads, AWakeIsNeverLostWhetherTheOtherSleepsOrNot) {
   for (const bool lets_it_sleep : {false, true}) {
     Numbers there{1};
     Numbers back{1};
-    run([&](Engine& engine) { return play(engine, there, back, lets_it_sleep ? 50 : 3000, lets_it_sleep); },
+    run(
+        [&](Engine& engine) {
+          return play(engine, there, back, lets_it_sleep ? 50 : 3000, lets_it_sleep);
+        },
         [&](Engine& engine) { return echo_back(engine, there, back); });
   }
 }
@@ -94,8 +98,10 @@ Task<> send_and_count(Engine& engine, Numbers& to, std::uint64_t& sent) {
 Task<> receive_and_count(Engine& engine, Numbers& from, std::uint64_t& received) {
   for (std::uint64_t round = 0;; ++round) {
     const auto value = co_await from.receive(engine, Deadline::after(round % 3 * 20us));
-    if (value) ++received;
-    else if (value.error().code == Errc::end_of_stream) co_return;
+    if (value)
+      ++received;
+    else if (value.error().code == Errc::end_of_stream)
+      co_return;
   }
 }
 
@@ -112,7 +118,8 @@ Task<> receive_or_be_canceled(Engine& engine, Numbers& from, std::uint64_t& rece
   while (const auto value = co_await from.receive(engine)) ++received;
 }
 
-Task<> cancel_again_and_again(Engine& engine, Numbers& from, std::uint64_t& received, std::atomic<bool>& ended) {
+Task<> cancel_again_and_again(Engine& engine, Numbers& from, std::uint64_t& received,
+                              std::atomic<bool>& ended) {
   while (!ended) {
     TaskScope scope{engine};
     (void)scope.spawn(receive_or_be_canceled(engine, from, received));
@@ -139,7 +146,8 @@ TEST_P(BetweenThreads, CancelsThatMeetSendsNeitherLoseNorRepeatAValue) {
   EXPECT_EQ(received, sent);
 }
 
-// The one who is woken may end at once, and its engine with it, while the other is still busy waking it.
+// The one who is woken may end at once, and its engine with it, while the other is still busy
+// waking it.
 Task<> receive_one(Engine& engine, Numbers& from) { (void)co_await from.receive(engine, soon()); }
 Task<> send_one(Engine& engine, Numbers& to) { (void)co_await to.send(engine, 1); }
 
@@ -167,9 +175,11 @@ TEST_P(BetweenThreads, AnyThreadMayCloseAChannel) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Engines, BetweenThreads,
-                         testing::Combine(testing::ValuesIn(engine_kinds()), testing::ValuesIn(engine_kinds())),
+                         testing::Combine(testing::ValuesIn(engine_kinds()),
+                                          testing::ValuesIn(engine_kinds())),
                          [](const auto& test) {
-                           return name_of(std::get<0>(test.param)) + "_and_" + name_of(std::get<1>(test.param));
+                           return name_of(std::get<0>(test.param)) + "_and_" +
+                                  name_of(std::get<1>(test.param));
                          });
 
 }  // namespace

@@ -99,9 +99,10 @@ TEST_F(ConnectionTableTest, CountsWhoComesAndGoes) {
 
 TEST_F(ConnectionTableTest, TellsHowEachEnded) {
   ConnectionTable& table = make({1, kUnlimited, true});
-  const std::array ends{std::pair{Errc::end_of_stream, Departure::finished}, std::pair{Errc::timed_out, Departure::timed_out},
-                        std::pair{Errc::canceled, Departure::cut}, std::pair{Errc::reset, Departure::reset},
-                        std::pair{Errc::broken_pipe, Departure::reset}};
+  const std::array ends{
+      std::pair{Errc::end_of_stream, Departure::finished},
+      std::pair{Errc::timed_out, Departure::timed_out}, std::pair{Errc::canceled, Departure::cut},
+      std::pair{Errc::reset, Departure::reset}, std::pair{Errc::broken_pipe, Departure::reset}};
   for (const auto& [last, how] : ends) {
     table.departed(*table.admit(ip("10.0.0.1"), Transport::tcp), last);
     EXPECT_EQ(told.ends.back(), how);
@@ -133,7 +134,8 @@ TEST_F(ConnectionTableTest, LimitsEachAddressWhateverThePort) {
   ConnectionInfo* const first = table.admit(ip("10.0.0.1", 1), Transport::tcp);
   EXPECT_NE(table.admit(ip("10.0.0.1", 2), Transport::tcp), nullptr);
   EXPECT_EQ(table.admit(ip("10.0.0.1", 3), Transport::tcp), nullptr);
-  EXPECT_EQ(table.admit(ip("::ffff:10.0.0.1", 4), Transport::tcp), nullptr) << "the same peer, seen by a dual stack";
+  EXPECT_EQ(table.admit(ip("::ffff:10.0.0.1", 4), Transport::tcp), nullptr)
+      << "the same peer, seen by a dual stack";
   EXPECT_NE(table.admit(ip("10.0.0.2", 1), Transport::tcp), nullptr);
   EXPECT_EQ(told.refusals, std::vector(2, Refusal::max_per_address));
   EXPECT_EQ(table.open(), 3U);
@@ -178,8 +180,10 @@ TEST_F(ConnectionTableTest, GivesNoNumberTwice) {
   for (int count = 0; count < 20; ++count) {
     ConnectionInfo* const connection = table.admit(ip("10.0.0.1"), Transport::tcp);
     numbers.insert(connection->id);
-    if (count % 2 == 0) table.departed(*connection, Errc::end_of_stream);
-    else table.turn_away(*connection, Refusal::out_of_resources);
+    if (count % 2 == 0)
+      table.departed(*connection, Errc::end_of_stream);
+    else
+      table.turn_away(*connection, Refusal::out_of_resources);
   }
   EXPECT_EQ(numbers.size(), 20U);
   EXPECT_EQ(*numbers.begin(), 1U);
@@ -202,7 +206,8 @@ constexpr int kRounds = 20'000;
 template <class Body>
 void in_threads(Body body) {
   std::vector<std::thread> threads;
-  for (int index = 0; index < kThreads; ++index) threads.emplace_back([&body, index] { body(index); });
+  for (int index = 0; index < kThreads; ++index)
+    threads.emplace_back([&body, index] { body(index); });
   for (std::thread& thread : threads) thread.join();
 }
 

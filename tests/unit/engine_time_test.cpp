@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Deadlines, sleeps and idle timeouts as engines keep them: never early, not much late, nobody starved.
+// Deadlines, sleeps and idle timeouts as engines keep them: never early, not much late, nobody
+// starved.
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -42,11 +43,14 @@ TEST_P(EngineTime, ASleepIsNeverTooShort) {
 
 Task<> sleep_side_by_side(Engine& engine) {
   TaskScope scope{engine};
-  for (int count = 0; count < 20; ++count) EXPECT_TRUE(scope.spawn(sleep_and_look(engine, {count * 1777us, 5ms})));
+  for (int count = 0; count < 20; ++count)
+    EXPECT_TRUE(scope.spawn(sleep_and_look(engine, {count * 1777us, 5ms})));
   co_await scope.join();
 }
 
-TEST_P(EngineTime, SleepsBesideOneAnotherAreNeverTooShort) { engine.run(sleep_side_by_side(engine)); }
+TEST_P(EngineTime, SleepsBesideOneAnotherAreNeverTooShort) {
+  engine.run(sleep_side_by_side(engine));
+}
 
 Task<> let_receives_time_out(Engine& engine, const PlainListener& listener) {
   Wire wire = co_await connect_to(engine, listener);
@@ -93,7 +97,8 @@ Task<> receive_at_a_past_deadline(Engine& engine, const PlainListener& listener)
   wire.put("here already");
   const auto received = co_await wire.stream.receive(Deadline::at(Clock::now() - 1h));
   EXPECT_EQ(received ? text_of(*received) : received.error().reason(), "here already");
-  EXPECT_EQ(code_of(co_await wire.stream.receive(Deadline::at(Clock::now() - 1h))), Errc::timed_out);
+  EXPECT_EQ(code_of(co_await wire.stream.receive(Deadline::at(Clock::now() - 1h))),
+            Errc::timed_out);
   EXPECT_EQ(code_of(co_await wire.stream.receive(Deadline::after(0ns))), Errc::timed_out);
 }
 
@@ -117,11 +122,13 @@ TEST_P(EngineTime, AShortSleepIsShort) {
   EXPECT_LT(best, 4ms) << "a tick and a little were promised";
 }
 
-Task<> send_to_one_who_does_not_read(Engine& engine, const PlainListener& listener, Clock::duration& took) {
+Task<> send_to_one_who_does_not_read(Engine& engine, const PlainListener& listener,
+                                     Clock::duration& took) {
   const std::string much = pattern(32 << 20);
   Wire wire = co_await connect_to(engine, listener);
   const auto begin = Clock::now();
-  EXPECT_EQ(code_of(co_await wire.stream.send(bytes_of(much), Deadline::after(300ms))), Errc::timed_out);
+  EXPECT_EQ(code_of(co_await wire.stream.send(bytes_of(much), Deadline::after(300ms))),
+            Errc::timed_out);
   took = since(begin);
 }
 
@@ -142,11 +149,13 @@ Task<> sleep_briefly(Engine& engine, Deadline (*until)(), const bool& ends, int&
   }
 }
 
-Task<> wait_beside_sleepers(Engine& engine, const PlainListener& listener, Deadline (*until)(), int& rounds) {
+Task<> wait_beside_sleepers(Engine& engine, const PlainListener& listener, Deadline (*until)(),
+                            int& rounds) {
   Wire wire = co_await connect_to(engine, listener);
   bool ends = false;
   TaskScope scope{engine};
-  for (int count = 0; count < 3; ++count) EXPECT_TRUE(scope.spawn(sleep_briefly(engine, until, ends, rounds)));
+  for (int count = 0; count < 3; ++count)
+    EXPECT_TRUE(scope.spawn(sleep_briefly(engine, until, ends, rounds)));
   EXPECT_TRUE(co_await engine.sleep(Deadline::after(3ms)));
   wire.put("x");
   // An event loop hears of these bytes only when it asks the kernel again.
@@ -157,7 +166,8 @@ Task<> wait_beside_sleepers(Engine& engine, const PlainListener& listener, Deadl
 
 TEST_P(EngineTime, ThoseWhoSleepAndComputeStarveNobody) {
   int rounds = 0;
-  engine.run(wait_beside_sleepers(engine, PlainListener{}, [] { return Deadline::after(1ms); }, rounds));
+  engine.run(
+      wait_beside_sleepers(engine, PlainListener{}, [] { return Deadline::after(1ms); }, rounds));
   EXPECT_LT(rounds, 200);
 }
 
@@ -184,7 +194,8 @@ Task<> idle_out(Engine& engine, const PlainListener& listener) {
     EXPECT_GE(since(begin), kIdle);
     EXPECT_LT(since(begin), kIdle + kLong / 2);
   }
-  EXPECT_EQ(code_of(co_await wire.stream.receive(Deadline::after(10ms))), Errc::timed_out) << "its own is first";
+  EXPECT_EQ(code_of(co_await wire.stream.receive(Deadline::after(10ms))), Errc::timed_out)
+      << "its own is first";
 }
 
 TEST_P(EngineTime, AnIdleConnectionTimesOut) {
@@ -195,7 +206,8 @@ TEST_P(EngineTime, AnIdleConnectionTimesOut) {
 Task<> outlast_the_idle_timeout(Engine& engine, const PlainListener& listener) {
   Wire wire = co_await connect_to(engine, listener);
   const Pipe silent;
-  EXPECT_EQ(code_of(co_await engine.wait_ready(silent.reading, Direction::readable, Deadline::after(2 * kIdle))),
+  EXPECT_EQ(code_of(co_await engine.wait_ready(silent.reading, Direction::readable,
+                                               Deadline::after(2 * kIdle))),
             Errc::timed_out);
   const auto begin = Clock::now();
   EXPECT_EQ(code_of(co_await wire.stream.receive(Deadline::after(2 * kIdle))), Errc::timed_out);
@@ -211,7 +223,9 @@ Task<> wait_for_a_connection(Engine& engine, Clock::duration& waited, Errc& end)
   auto listener = Listener::open(engine, *Address::parse("tcp://127.0.0.1:0"));
   TaskScope scope{engine};
   const auto begin = Clock::now();
-  EXPECT_TRUE(scope.spawn([](Listener& at, Errc& code) -> Task<> { code = code_of(co_await at.accept()); }(*listener, end)));
+  EXPECT_TRUE(scope.spawn([](Listener& at, Errc& code) -> Task<> {
+    code = code_of(co_await at.accept());
+  }(*listener, end)));
   (void)co_await engine.sleep(Deadline::after(3 * kIdle));
   scope.cancel();
   co_await scope.join();
@@ -226,7 +240,8 @@ TEST_P(EngineTime, AListenerDoesNotTimeOutBecauseNobodyComes) {
   EXPECT_EQ(end, Errc::canceled);
 }
 
-/// Takes a little every 30 ms: bytes move all the time, the send as a whole takes far longer than the idle timeout.
+/// Takes a little every 30 ms: bytes move all the time, the send as a whole takes far longer than
+/// the idle timeout.
 Task<> read_slowly(Engine& engine, int peer, std::size_t all, Clock::duration pause) {
   std::vector<char> bytes(1 << 20);
   for (std::size_t read = 0; read < all;) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// For tests of what runs on an engine: one of every kind there is, connections whose other end is a plain socket that
-// no engine knows, and an end for whatever hangs.
+// For tests of what runs on an engine: one of every kind there is, connections whose other end is a
+// plain socket that no engine knows, and an end for whatever hangs.
 #pragma once
 
 #include <array>
@@ -53,7 +53,8 @@ inline Deadline soon() { return Deadline::after(kLong); }
 inline std::vector<EngineKind> engine_kinds() {
   std::vector<EngineKind> kinds;
   for (int kind = 0; kind <= static_cast<int>(EngineKind::io_uring); ++kind)
-    if (Engine::create(static_cast<EngineKind>(kind))) kinds.push_back(static_cast<EngineKind>(kind));
+    if (Engine::create(static_cast<EngineKind>(kind)))
+      kinds.push_back(static_cast<EngineKind>(kind));
   return kinds;
 }
 
@@ -78,9 +79,9 @@ class OnEveryEngine : public testing::TestWithParam<EngineKind> {
   Patience patience{};
 };
 
-#define HEADRACE_ON_EVERY_ENGINE(suite)                                                             \
-  INSTANTIATE_TEST_SUITE_P(Engines, suite, testing::ValuesIn(engine_kinds()),                       \
-                           [](const auto& test) { return name_of(test.param); })
+#define HEADRACE_ON_EVERY_ENGINE(suite)                                       \
+  INSTANTIATE_TEST_SUITE_P(Engines, suite, testing::ValuesIn(engine_kinds()), \
+                           [](const auto& test) { return testing_support::name_of(test.param); })
 
 /// A plain descriptor, closed at the end.
 class Plain {
@@ -124,10 +125,12 @@ class PlainListener {
     ip.sin_family = AF_INET;
     ip.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     sockaddr_un local{};
-    local.sun_family = AF_UNIX;  // bound with no name, the kernel chooses an abstract one: unix(7), "Autobind"
-    const int bound = transport == Transport::tcp
-                          ? ::bind(descriptor_, reinterpret_cast<sockaddr*>(&ip), sizeof ip)
-                          : ::bind(descriptor_, reinterpret_cast<sockaddr*>(&local), sizeof(sa_family_t));
+    local.sun_family =
+        AF_UNIX;  // bound with no name, the kernel chooses an abstract one: unix(7), "Autobind"
+    const int bound =
+        transport == Transport::tcp
+            ? ::bind(descriptor_, reinterpret_cast<sockaddr*>(&ip), sizeof ip)
+            : ::bind(descriptor_, reinterpret_cast<sockaddr*>(&local), sizeof(sa_family_t));
     if (bound != 0 || ::listen(descriptor_, 2048) != 0) throw std::runtime_error{"listen"};
   }
 
@@ -136,7 +139,8 @@ class PlainListener {
     socklen_t length = sizeof at;
     ::getsockname(descriptor_, reinterpret_cast<sockaddr*>(&at), &length);
     if (transport_ == Transport::tcp)
-      return Address::ip(Transport::tcp, "127.0.0.1", ntohs(reinterpret_cast<sockaddr_in&>(at).sin_port));
+      return Address::ip(Transport::tcp, "127.0.0.1",
+                         ntohs(reinterpret_cast<sockaddr_in&>(at).sin_port));
     const auto& local = reinterpret_cast<sockaddr_un&>(at);
     std::string name{local.sun_path, length - sizeof(sa_family_t)};
     name[0] = '@';
@@ -200,7 +204,9 @@ inline std::string pattern(std::size_t size, unsigned seed = 1) {
 
 namespace headrace {
 // Where GoogleTest looks for them.
-inline void PrintTo(Errc code, std::ostream* out) { *out << (code == Errc{} ? "success" : to_text(code)); }
+inline void PrintTo(Errc code, std::ostream* out) {
+  *out << (code == Errc{} ? "success" : to_text(code));
+}
 inline void PrintTo(EngineKind kind, std::ostream* out) { *out << to_text(kind); }
 inline void PrintTo(Model model, std::ostream* out) { *out << info(model).name; }
 }  // namespace headrace

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include "headrace/model.hpp"
-
 #include <array>
 #include <set>
 #include <string>
@@ -9,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "headrace/headrace.hpp"
+#include "headrace/model.hpp"
 
 namespace headrace {
 namespace {
@@ -64,7 +63,8 @@ TEST(Models, RunWhenTheyAreBuilt) {
       EXPECT_NE(std::string_view{possible.error().call}, "") << "says what is missing";
     }
   }
-  for (const Model built : {Model::iterative, Model::thread, Model::epoll_edge}) EXPECT_TRUE(can_run(built));
+  for (const Model built : {Model::iterative, Model::thread, Model::epoll_edge})
+    EXPECT_TRUE(can_run(built));
 }
 
 TEST(Engines, AreOfTheKindAskedFor) {
@@ -90,10 +90,14 @@ static_assert(std::is_convertible_v<const char*, AddressList>);
 static_assert(std::is_convertible_v<std::string_view, AddressList>);
 static_assert(std::is_convertible_v<std::span<const std::string_view>, AddressList>);
 static_assert(std::is_convertible_v<unsigned, Workers> && std::is_convertible_v<unsigned, Limit>);
-static_assert(!std::is_copy_constructible_v<Stream> && std::is_nothrow_move_constructible_v<Stream>);
-static_assert(!std::is_copy_constructible_v<Listener> && std::is_nothrow_move_constructible_v<Listener>);
-static_assert(!std::is_copy_constructible_v<Buffer> && std::is_nothrow_move_constructible_v<Buffer>);
-static_assert(!std::is_copy_constructible_v<Task<>> && std::is_nothrow_move_constructible_v<Task<>>);
+static_assert(!std::is_copy_constructible_v<Stream> &&
+              std::is_nothrow_move_constructible_v<Stream>);
+static_assert(!std::is_copy_constructible_v<Listener> &&
+              std::is_nothrow_move_constructible_v<Listener>);
+static_assert(!std::is_copy_constructible_v<Buffer> &&
+              std::is_nothrow_move_constructible_v<Buffer>);
+static_assert(!std::is_copy_constructible_v<Task<>> &&
+              std::is_nothrow_move_constructible_v<Task<>>);
 static_assert(!std::is_move_constructible_v<Awaitable<Result<Buffer>>>);
 static_assert(!std::is_move_constructible_v<TaskScope>);
 static_assert(std::is_trivially_copyable_v<Failure> && sizeof(Failure) == 16);

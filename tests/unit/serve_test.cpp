@@ -37,7 +37,9 @@ class Told final : public ServerEvents {
     EXPECT_TRUE(changed_.wait_for(lock, kLong, [this] { return port_ != 0; })) << "does not listen";
     return port_;
   }
-  [[nodiscard]] const Statistics& total() const noexcept { return statistics_; }  // after it has ended
+  [[nodiscard]] const Statistics& total() const noexcept {
+    return statistics_;
+  }  // after it has ended
   std::atomic<int> drains = 0;
 
  private:
@@ -50,7 +52,8 @@ class Told final : public ServerEvents {
 
 class ServeTest : public testing::TestWithParam<Model> {
  protected:
-  void start(Service service, std::chrono::nanoseconds drain = 2s, Deadline idle = Deadline::never()) {
+  void start(Service service, std::chrono::nanoseconds drain = 2s,
+             Deadline idle = Deadline::never()) {
     server_ = std::thread{[this, service, drain, idle] {
       status = serve(service, {.listen = "tcp://127.0.0.1:0",
                                .model = GetParam(),
@@ -191,7 +194,8 @@ Task<> wait_on(Engine& engine, Channel<int>& channel) {
 Task<> wait_in_two_tasks(Stream peer) {
   Channel<int> silent{1};
   TaskScope scope{peer.engine()};
-  if (!scope.spawn(wait_on(peer.engine(), silent)) || !scope.spawn(wait_on(peer.engine(), silent))) co_return;
+  if (!scope.spawn(wait_on(peer.engine(), silent)) || !scope.spawn(wait_on(peer.engine(), silent)))
+    co_return;
   if (const auto bytes = co_await peer.receive()) (void)co_await peer.send(*bytes);
   co_await scope.join();
 }
@@ -207,8 +211,8 @@ TEST_P(ServeTest, TasksOfAConnectionAreCutTooWhenTheDrainIsOver) {
 std::vector<Model> models() {
   std::vector<Model> built;
   for (const ModelInfo& row : all_models()) {
-    const bool forks =
-        row.launcher == LauncherKind::process_per_connection || row.launcher == LauncherKind::prefork;
+    const bool forks = row.launcher == LauncherKind::process_per_connection ||
+                       row.launcher == LauncherKind::prefork;
     if (row.built && !forks && can_run(row.model)) built.push_back(row.model);
   }
   return built;

@@ -160,7 +160,8 @@ Task<> work(Engine& engine, Shared& shared, int always_readable) {
 Task<> work_in_three_tasks(Engine& engine, Shared& shared) {
   const Pipe pipe;
   pipe.put("x");
-  const std::array descriptors{Plain{::dup(pipe.reading)}, Plain{::dup(pipe.reading)}};  // one wait for each
+  const std::array descriptors{Plain{::dup(pipe.reading)},
+                               Plain{::dup(pipe.reading)}};  // one wait for each
   TaskScope scope{engine};
   EXPECT_TRUE(scope.spawn(work(engine, shared, descriptors[0])));
   EXPECT_TRUE(scope.spawn(work(engine, shared, descriptors[1])));
@@ -187,7 +188,8 @@ Task<> nested_work(Engine& engine, Shared& shared, Channel<int>& turns) {
 
 Task<> nest(Engine& engine, Shared& shared, Channel<int>& turns, int depth) {
   TaskScope scope{engine};
-  const Result<> spawned = depth == 0 ? Result<>{} : scope.spawn(nest(engine, shared, turns, depth - 1));
+  const Result<> spawned =
+      depth == 0 ? Result<>{} : scope.spawn(nest(engine, shared, turns, depth - 1));
   EXPECT_TRUE(spawned);
   co_await nested_work(engine, shared, turns);
   co_await scope.join();

@@ -25,7 +25,8 @@ using namespace testing_support;
 class Noting {
  public:
   Noting(std::string& story, char letter) noexcept : story_{&story}, letter_{letter} {}
-  Noting(Noting&& other) noexcept : story_{std::exchange(other.story_, nullptr)}, letter_{other.letter_} {}
+  Noting(Noting&& other) noexcept
+      : story_{std::exchange(other.story_, nullptr)}, letter_{other.letter_} {}
   Noting& operator=(Noting&&) = delete;
   ~Noting() {
     if (story_ != nullptr) *story_ += letter_;
@@ -165,8 +166,9 @@ TEST_P(TaskTest, ResultsAreDestroyedAsOftenAsTheyAreMade) {
   EXPECT_EQ(Counted::alive, 0);
 }
 
-// GCC 12 lays the frame of a coroutine out wrongly when it awaits in the condition of an `if` or a loop and declares no
-// variable: its handle then misses the frame by 8 bytes. That must not go unnoticed: right, or a message and the end.
+// GCC 12 lays the frame of a coroutine out wrongly when it awaits in the condition of an `if` or a
+// loop and declares no variable: its handle then misses the frame by 8 bytes. That must not go
+// unnoticed: right, or a message and the end.
 Task<int> give_now(int value) { co_return value; }
 
 Task<> await_in_a_condition(int& rounds) {
@@ -176,7 +178,8 @@ Task<> await_in_a_condition(int& rounds) {
 TEST_P(TaskTest, AConditionMayAwaitInACoroutineWithoutVariables) {
   testing::GTEST_FLAG(death_test_style) = "threadsafe";
   const auto right_or_refused = [](int status) {
-    return (WIFEXITED(status) && WEXITSTATUS(status) == 0) || (WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    return (WIFEXITED(status) && WEXITSTATUS(status) == 0) ||
+           (WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
   };
   const auto run = [this] {
     int rounds = 0;
@@ -312,7 +315,8 @@ Task<> relay(Engine& engine, Stack& stack, std::uint64_t& done) {
   Channel<std::uint64_t> channel{7};
   TaskScope scope{engine};
   EXPECT_TRUE(scope.spawn(send_many(engine, channel, kAwaits / 100)));
-  while (const std::uint64_t received = co_await receive_one(engine, channel, stack)) done = received;
+  while (const std::uint64_t received = co_await receive_one(engine, channel, stack))
+    done = received;
   co_await scope.join();
 }
 

@@ -24,7 +24,8 @@ std::vector<TimerNode*> take_all(TimerWheel& wheel, std::int64_t now) {
   return taken;
 }
 
-/// The first moment at which the wheel gives anything, found as an engine finds it: look when told to.
+/// The first moment at which the wheel gives anything, found as an engine finds it: look when told
+/// to.
 std::int64_t first_expiry(TimerWheel& wheel, std::int64_t now) {
   for (int looks = 0; looks < 100; ++looks) {
     const std::int64_t look = wheel.next_look();
@@ -45,8 +46,8 @@ TEST(TimerWheel, EmptyHasNothingToLookFor) {
 
 TEST(TimerWheel, NeverEarlyAndAtMostATickLate) {
   for (const std::int64_t delay :
-       {std::int64_t{1}, kTick - 1, kTick, kTick + 1, 63 * kTick, 64 * kTick, 65 * kTick, 4095 * kTick, 4096 * kTick,
-        4097 * kTick, kSecond, kHour, 30 * kHour, 24 * 365 * kHour}) {
+       {std::int64_t{1}, kTick - 1, kTick, kTick + 1, 63 * kTick, 64 * kTick, 65 * kTick,
+        4095 * kTick, 4096 * kTick, 4097 * kTick, kSecond, kHour, 30 * kHour, 24 * 365 * kHour}) {
     TimerWheel wheel{kStart};
     TimerNode node;
     wheel.enter(node, kStart + delay);
@@ -146,7 +147,8 @@ class Model {
     if (choice < 7) return leave(node);
     if (choice < 9) return advance(now_ + far());
     // As an engine does: to the moment that the wheel asks for.
-    if (const std::int64_t look = wheel_.next_look(); look != TimerWheel::kNever) advance(std::max(now_, look));
+    if (const std::int64_t look = wheel_.next_look(); look != TimerWheel::kNever)
+      advance(std::max(now_, look));
   }
 
   void finish() {
@@ -156,7 +158,9 @@ class Model {
 
  private:
   // From nanoseconds to hours, each magnitude as often.
-  std::int64_t far() { return static_cast<std::int64_t>(random_() % (std::uint64_t{1} << (random_() % 44))); }
+  std::int64_t far() {
+    return static_cast<std::int64_t>(random_() % (std::uint64_t{1} << (random_() % 44)));
+  }
 
   void enter(TimerNode& node) {
     forget(node);

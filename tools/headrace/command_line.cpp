@@ -78,7 +78,10 @@ CLI::Option* add(CLI::App& app, const std::string& names, const std::string& typ
                  const Parse& parse, const std::string& description) {
   const auto take = [&target, parse, names](const CLI::results_t& words) {
     auto value = parse(words.back());
-    if (!value) throw CLI::ValidationError(names.substr(names.find("--")), value.error());
+    const std::size_t option = names.find("--");  // an argument without dashes has a plain name
+    if (!value)
+      throw CLI::ValidationError(names.substr(option == std::string::npos ? 0 : option),
+                                 value.error());
     target = std::move(*value);
     return true;
   };

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Runs a fuzz target without a fuzzer: on no bytes, and on every file of the directory named in the first argument.
-// So what was once found stays found, also where there is no clang. An abort is the failure.
+// Runs a fuzz target without a fuzzer: on no bytes, and on every file of the directory named in the
+// first argument. So what was once found stays found, also where there is no clang. An abort is the
+// failure.
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -21,7 +22,8 @@ int main(int argc, char** argv) {
       (void)std::fflush(stdout);  // the last name printed is the one that aborts
       std::ifstream file{entry.path(), std::ios::binary};
       const std::vector<char> bytes{std::istreambuf_iterator<char>{file}, {}};
-      (void)LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+      (void)LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(bytes.data()),
+                                   bytes.size());
       ++replayed;
     }
   }

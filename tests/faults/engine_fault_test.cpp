@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+//
+// Faults that only a task can see, and signals that come at the worst moment.
+#include <string>
+
+#include "faulty_calls.hpp"
+#include "headrace/task_scope.hpp"
+#include "unit/engines.hpp"
+
+namespace headrace::faults {
+namespace {
+
+using namespace testing_support;
+
+class EngineFaults : public OnEveryEngine {
+ protected:
+  ~EngineFaults() override { begin({}); }
+};
+
+Task<> note(std::string& story) {
+  story += "ran";
+  co_return;
+}
+
+Task<> spawn_without_a_thread(Engine& engine, std::string& story, Errc& code) {
+  TaskScope scope{engine};
+  begin({Call::create_thread, 1, EAGAIN, 0});
+  const Result<> spawned = scope.spawn(note(story));
+  if (!spawned) code = spawned.error().code;
+  EXPECT_EQ(scope.running(), 0U);
+  EXPECT_TRUE(scope.spawn(note(story))) << "the next one may";
+  co_await scope.join();
+}
+
+TEST_P(EngineFaults, ATaskThatGetsNoThreadIsDestroyedWithoutHavingRun) {
+  std::string story;
+  Errc code{};
+  engine.run(spawn_without_a_thread(engine, story, code));
+  if (GetParam() == EngineKind::blocking) {
+    EXPECT_EQ(story, "ran");
+    EXPECT_EQ(code, Errc::out_of_memory) << "as TaskScope::spawn promises";
+  } else {
+    EXPECT_EQ(story, "ranran") << "it needs no thread";
+  }
+}
+
+Task<> receive_and_say_so(Engine& engine, Wire& wire, Channel<Errc>& done) {
+  const auto bytes = co_await wire.stream.receive(soon());
+  (void)done.try_send(bytes ? Errc{} : bytes.error().code);
+  (void)engine;
+}
+
+// Whoever cancels may wait for word from the cancelled task before joining it.
+Task<> cancel_just_before_the_call(Engine& engine, const PlainListener& listener, Errc& end,
+                                   bool joins_first) {
+  Wire wire = co_await connect_to(engine, listener);
+  Channel<Errc> done{1};
+  TaskScope scope{engine};
+  before_each_recv([] { ::usleep(30'000); });  // between the last look at the flag and the call
+  EXPECT_TRUE(scope.spawn(receive_and_say_so(engine, wire, done)));
+  (void)co_await engine.sleep(Deadline::after(10ms));
+  scope.cancel();
+  if (joins_first) co_await scope.join();
+  const auto said = co_await done.receive(engine, Deadline::after(kLong / 2));
+  end = said ? *said : said.error().code;
+  before_each_recv(nullptr);
+  co_await scope.join();
+}
+
+TEST_P(EngineFaults, ACancelJustBeforeTheCallIsNotLost) {
+  for (const bool joins_first : {true, false}) {
+    begin({});
+    Errc end{};
+    engine.run(cancel_just_before_the_call(engine, PlainListener{}, end, joins_first));
+    EXPECT_EQ(end, Errc::canceled) << (joins_first ? "joined at once" : "waited for word from it");
+  }
+}
+
+TEST(EngineFault, AnEngineThatCannotBeMadeSaysWhy) {
+  for (const auto& [call, error, code] :
+       {std::tuple{Call::epoll_create1, EMFILE, Errc::too_many_descriptors},
+        std::tuple{Call::eventfd, ENFILE, Errc::too_many_descriptors},
+        std::tuple{Call::epoll_ctl, ENOMEM, Errc::out_of_memory}}) {
+    begin({call, 1, error, 0});
+    EXPECT_EQ(code_of(Engine::create(EngineKind::epoll_edge)), code) << name_of(call);
+  }
+  begin({});
+}
+
+HEADRACE_ON_EVERY_ENGINE(EngineFaults);
+
+}  // namespace
+}  // namespace headrace::faults
