@@ -13,9 +13,9 @@ namespace headrace {
 
 /// "Within d from the start of the operation", "at t", or "never". 8 bytes, copied freely.
 ///
-/// `after(d)` counts from the start of the operation. An operation never ends before its deadline; it
-/// may end a tick (1 ms; a tick of the kernel, up to 10 ms, under the blocking engine) and the length
-/// of the loop's turn later. Times are CLOCK_MONOTONIC, see clock_gettime(2).
+/// `after(d)` counts from the start of the operation. An operation never ends before its deadline;
+/// it may end a tick (1 ms; a tick of the kernel, up to 10 ms, under the blocking engine) and the
+/// length of the loop's turn later. Times are CLOCK_MONOTONIC, see clock_gettime(2).
 class Deadline {
  public:
   using Duration = std::chrono::nanoseconds;

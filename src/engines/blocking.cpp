@@ -53,7 +53,8 @@ class BlockingEngine::Pause {
   Pause(BlockingEngine& engine, const Operation& operation) noexcept
       : engine_{engine}, task_{operation.task} {
     if (!engine_.shared_) return;
-    const bool cancelable = operation.type->wait != WaitFor::wake || operation.type->abandon != nullptr;
+    const bool cancelable =
+        operation.type->wait != WaitFor::wake || operation.type->abandon != nullptr;
     task_->in_kernel.store(cancelable);  // before the last look at `canceled`: see cancel()
     engine_.turn_.unlock();
   }

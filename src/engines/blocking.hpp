@@ -68,7 +68,7 @@ class BlockingEngine final : public EngineCore {
   void interrupted() noexcept;
   void reap_finished() noexcept;
   void set_runner(bool runs) noexcept;
-  static void* run_thread(void* thread) noexcept;
+  static void* run_thread(void* argument) noexcept;
 
   std::mutex
       turn_;  // the connection's lock: held by the task that runs, let go inside an operation

@@ -96,7 +96,11 @@ Result<Listener> take_listener(Worker& worker, Door& door) {
 
 Task<> watch_stops(Loops& loops, Worker& worker, int descriptor) {
   Stop& stop = loops.server.stop;
-  while (co_await worker.engine->wait_ready(descriptor, Direction::readable)) {
+  for (;;) {
+    const auto ready = co_await worker.engine->wait_ready(descriptor, Direction::readable);
+    if (!ready && ready.error().code == Errc::canceled) co_return;
+    // Out of memory, say: whoever stops the server must be heard all the same.
+    if (!ready && !co_await worker.engine->sleep(Deadline::after(100ms))) co_return;
     stop.look();
     if (stop.begun()) loops.drain_begins.close();
     if (stop.cuts()) loops.cut_begins.close();

@@ -25,9 +25,9 @@ class RepeatedSignal {
   [[nodiscard]] timer_t timer() const noexcept { return timer_; }
 
  private:
-  explicit RepeatedSignal(timer_t timer) noexcept : timer_{timer}, owns_{true} {}
+  explicit RepeatedSignal(timer_t timer) noexcept : timer_{timer} {}
   timer_t timer_;
-  bool owns_;
+  bool owns_ = true;
 };
 
 /// Catches SIGTERM, SIGINT and SIGHUP while it lives: each puts a byte into a pipe. SIGHUP is
