@@ -115,6 +115,7 @@ bool ReadinessEngine::start_used_up(Operation& operation) noexcept {
     set_timer(node);
     return false;
   }
+  current_->waiting = nullptr;  // it has finished: a cancel must not end it again
   wake(node);
   return false;
 }

@@ -214,8 +214,12 @@ CONFORMANCE("memory is back at its level after many clients", several_at_once("m
   const std::size_t before = server.private_memory();
   for (int round = 0; round < 10; ++round) crowd();
   wait_for_departures(server, 2600);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they keep freed memory
   EXPECT_LT(server.private_memory(),
             before + 3_MiB);  // glibc keeps stacks and arenas of threads that have ended
+#else
+  EXPECT_GT(server.private_memory(), 0U) << before;
+#endif
 }
 
 void serve_with_workers(const ModelInfo& model, Workers workers) {
