@@ -174,7 +174,9 @@ bool BlockingEngine::gives_up(const Operation& operation) const noexcept {
 }
 
 void BlockingEngine::interrupted() noexcept {
-  if (watcher_ != nullptr) watcher_->interrupted();
+  // Threads of further tasks are interrupted too, but only the engine's own asks what for.
+  if (watcher_ != nullptr && ::pthread_equal(runner_, ::pthread_self()) != 0)
+    watcher_->interrupted();
 }
 
 std::int64_t BlockingEngine::carry_out(Operation& operation, SocketRecord& socket,
@@ -321,7 +323,7 @@ Result<> BlockingEngine::launch(TaskState& task, std::coroutine_handle<> frame) 
     return {};
   }
   reap_finished();
-  shared_ = true;  // by the only task there has been, which holds the lock
+  if (!shared_) shared_ = true;  // by the only task there has been; others read it without the lock
   const std::lock_guard lock{threads_mutex_};
   Thread& thread = threads_.emplace_back(this, &task, frame);
   const int answer = sys::create_thread(&thread.id, run_thread, &thread);

@@ -16,7 +16,7 @@ class EngineCore;
 
 /// A peer's address, small enough to be kept for every connection.
 struct CompactAddress {
-  std::array<std::uint8_t, 16> bytes{};  // IPv6, or IPv4 mapped into it
+  alignas(8) std::array<std::uint8_t, 16> bytes{};  // IPv6, or IPv4 mapped into it
   std::uint32_t zone = 0;
   std::uint16_t port = 0;
   Transport transport = Transport::tcp;

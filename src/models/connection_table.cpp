@@ -37,6 +37,25 @@ bool is_local(const CompactAddress& peer) noexcept {
          std::equal(kMappedLoopback.begin(), kMappedLoopback.end(), peer.bytes.begin());
 }
 
+// An address is compared by others while it is being written: half by half, without a data race. A
+// comparison that catches one half of each counts a peer too few, never a connection too many: the
+// writer counts itself.
+using Half = std::uint64_t;
+
+std::atomic_ref<Half> half(CompactAddress& address, std::size_t index) noexcept {
+  return std::atomic_ref{*reinterpret_cast<Half*>(&address.bytes[index * sizeof(Half)])};
+}
+
+void write_bytes(CompactAddress& to, CompactAddress from) noexcept {
+  for (std::size_t index = 0; index < 2; ++index)
+    half(to, index).store(half(from, index).load(kRelaxed), kRelaxed);
+}
+
+bool has_bytes_of(CompactAddress& address, CompactAddress wanted) noexcept {
+  return half(address, 0).load(kRelaxed) == half(wanted, 0).load(kRelaxed) &&
+         half(address, 1).load(kRelaxed) == half(wanted, 1).load(kRelaxed);
+}
+
 void clear_counts(ConnectionInfo& connection) noexcept {
   connection.received.store(0, kRelaxed);
   connection.sent.store(0, kRelaxed);
@@ -101,9 +120,12 @@ ConnectionTable::Slot* ConnectionTable::claim(const CompactAddress& peer) noexce
     Slot& slot = all[shared_->next_slot.fetch_add(1, kRelaxed) % slot_count_];
     pid_t free = 0;
     if (slot.owner.load(kRelaxed) != 0 ||
-        !slot.owner.compare_exchange_strong(free, ::getpid(), kRelaxed))
-      continue;
-    slot.peer = peer;
+        !slot.owner.compare_exchange_strong(free, ::getpid(), std::memory_order_acquire))
+      continue;  // acquire: whoever had it before has done with it
+    write_bytes(slot.peer, peer);
+    slot.peer.zone = peer.zone;
+    slot.peer.port = peer.port;
+    slot.peer.transport = peer.transport;
     return &slot;
   }
 }
@@ -133,9 +155,8 @@ ConnectionInfo* ConnectionTable::admit(const net::SocketAddress& peer,
 // Our own slot is claimed already and counts: of two peers that race, none gets past the limit.
 bool ConnectionTable::is_within_address_limit(const CompactAddress& peer) const noexcept {
   if (limits_.per_address == ~0U || (limits_.exempts_local && is_local(peer))) return true;
-  const auto same = [&peer](const Slot& slot) {
-    return slot.owner.load(kRelaxed) != 0 && slot.peer.bytes == peer.bytes &&
-           slot.peer.transport == peer.transport;
+  const auto same = [&peer](Slot& slot) {
+    return slot.owner.load(kRelaxed) != 0 && has_bytes_of(slot.peer, peer);
   };
   return std::ranges::count_if(slots(), same) <= limits_.per_address;
 }
@@ -169,7 +190,7 @@ void ConnectionTable::departed(ConnectionInfo& connection, Errc last) noexcept {
 }
 
 void ConnectionTable::release(ConnectionInfo& connection) noexcept {
-  static_cast<Slot&>(connection).owner.store(0, kRelaxed);
+  static_cast<Slot&>(connection).owner.store(0, std::memory_order_release);
   shared_->open.fetch_sub(1, kRelaxed);
 }
 

@@ -117,10 +117,10 @@ INSTANTIATE_TEST_SUITE_P(Models, Faults, testing::ValuesIn(models()), [](const a
   return name;
 });
 
-/// HEADRACE_FAULT: one plan, to look at it closely.
-TEST(OneFault, AsAsked) {
+/// HEADRACE_FAULT: one plan, to look at it closely (with --gtest_also_run_disabled_tests).
+TEST(OneFault, DISABLED_AsAsked) {
   const char* const asked = std::getenv("HEADRACE_FAULT");
-  if (asked == nullptr) GTEST_SKIP() << "HEADRACE_FAULT is not set";
+  ASSERT_NE(asked, nullptr) << "HEADRACE_FAULT is not set";
   std::istringstream words{asked};
   std::string model, call, error;
   Plan plan;
