@@ -4,7 +4,6 @@
 // a timer: an engine that blocks has no second thing to wait for.
 #pragma once
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <limits>
@@ -25,12 +24,14 @@ class Deadline {
 
   /// `duration` from the start of the operation; a negative one has already passed.
   [[nodiscard]] static constexpr Deadline after(Duration duration) noexcept {
-    return Deadline{duration.count() < 0 ? 1 : std::min(duration.count(), kLongest) + 1};
+    return Deadline{
+        duration.count() < 0 ? 1 : (duration.count() < kLongest ? duration.count() : kLongest) + 1};
   }
 
   /// At `time` of std::chrono::steady_clock.
   [[nodiscard]] static constexpr Deadline at(TimePoint time) noexcept {
-    return Deadline{~std::max(std::int64_t{0}, Duration{time.time_since_epoch()}.count())};
+    const std::int64_t since_epoch = Duration{time.time_since_epoch()}.count();
+    return Deadline{~(since_epoch < 0 ? 0 : since_epoch)};
   }
 
   [[nodiscard]] constexpr bool is_never() const noexcept { return raw_ == kNever; }

@@ -298,7 +298,9 @@ Task<> receive_urgent(Engine& engine, const PlainListener& listener, bool reads_
   wire.put("the end");
   ::shutdown(wire.peer, SHUT_WR);
   Failure end{};
+  const auto begin = Clock::now();
   const std::string all = co_await receive_all(wire.stream, end);
+  EXPECT_LT(Clock::now() - begin, kLong / 2) << "found by the last look before a deadline";
   // The last urgent byte stays out of line; one that another has overtaken is read in line.
   EXPECT_TRUE(all == "before;!after;the end" || all == "before;after;the end") << all;
   EXPECT_EQ(end.code, Errc::end_of_stream);
@@ -330,6 +332,7 @@ Task<> receive_around_a_descriptor(Engine& engine, const PlainListener& listener
   wire.put("before;");
   send_with_a_descriptor(wire.peer, "with;");
   wire.put("after;");
+  const auto begin = Clock::now();
   std::string all;
   while (all.size() < 18) {
     const auto bytes = co_await wire.stream.receive(soon());
@@ -338,6 +341,7 @@ Task<> receive_around_a_descriptor(Engine& engine, const PlainListener& listener
     all += text_of(*bytes);
   }
   EXPECT_EQ(all, "before;with;after;");
+  EXPECT_LT(Clock::now() - begin, kLong / 2) << "found by the last look before a deadline";
 }
 
 TEST_P(EngineTest, BytesBehindADescriptorArriveOnAUnixStream) {
@@ -351,7 +355,9 @@ Task<> receive_bytes_and_fin_at_once(Engine& engine, const PlainListener& listen
     wire.put(sent);
     ::shutdown(wire.peer, SHUT_WR);
     Failure end{};
+    const auto begin = Clock::now();
     EXPECT_TRUE(co_await receive_all(wire.stream, end) == sent) << size;
+    EXPECT_LT(Clock::now() - begin, kLong / 2) << size;
     EXPECT_EQ(end.code, Errc::end_of_stream) << size;
   }
 }
