@@ -6,6 +6,7 @@
 // same.
 #include "headrace/operation.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <functional>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "headrace/task_scope.hpp"
 
+#include <algorithm>
 #include <string>
 #include <thread>
 

@@ -7,6 +7,7 @@
 // help is made from the same options that are parsed, so it cannot leave one out.
 #include "command_line.hpp"
 
+#include <algorithm>
 #include <array>
 #include <functional>
 #include <limits>

@@ -3,6 +3,7 @@
 // Reading a Histogram: quantiles and sums. Recording is in the header.
 #include "bench/histogram.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace headrace::bench {
