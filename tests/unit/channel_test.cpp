@@ -213,8 +213,11 @@ struct Counts {
   int gave_up = 0;
 };
 
-Task<> receive_impatiently(Engine& engine, Channel<Value>& channel, Counts& counts, bool& ends) {
-  for (int round = 0; !ends; ++round) {
+Task<> receive_impatiently(Engine& engine, Channel<Value>& channel, Counts& counts,
+                           const bool& ends) {
+  int round = 0;
+  while (!ends) {
+    ++round;
     const auto patience = round % 3 * 500us;
     if (const auto value = co_await channel.receive(engine, Deadline::after(patience)))
       ++counts.received;

@@ -19,7 +19,7 @@ class BetweenThreads : public testing::TestWithParam<std::tuple<EngineKind, Engi
   /// Runs `here` on this thread's engine and `there` on another one's.
   template <class Here, class There>
   void run(Here here, There there) {
-    std::thread other{[this, &there] {
+    std::thread other{[&there] {
       const auto engine = make_engine(std::get<1>(GetParam()));
       engine->run(there(*engine));
     }};
