@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Faults that only a task can see, and signals that come at the worst moment.
-#include <array>
 #include <string>
-#include <thread>
-#include <tuple>
-
-#include <sys/eventfd.h>
 
 #include "faulty_calls.hpp"
 #include "headrace/task_scope.hpp"
@@ -79,37 +74,6 @@ TEST_P(EngineFaults, ACancelJustBeforeTheCallIsNotLost) {
     engine.run(cancel_just_before_the_call(engine, PlainListener{}, end, joins_first));
     EXPECT_EQ(end, Errc::canceled) << (joins_first ? "joined at once" : "waited for word from it");
   }
-}
-
-// Whoever wakes a task of another engine may be slow about it: that task, and its engine, can be
-// gone before the wake is over. What it then writes to must not be somebody else's.
-Task<> receive_until(Engine& engine, Channel<int>& from) {
-  (void)co_await from.receive(engine, Deadline::after(20ms));
-}
-Task<> wait_then_send(Engine& engine, Channel<int>& to) {
-  (void)co_await engine.sleep(Deadline::after(10ms));
-  before_each_write([] { ::usleep(100'000); });
-  (void)co_await to.send(engine, 1);
-  before_each_write(nullptr);
-}
-
-TEST_P(EngineFaults, ASlowWakeReachesNobodyElse) {
-  Channel<int> channel{1};
-  std::thread other{[&channel, kind = GetParam()] {
-    {
-      const auto woken = make_engine(kind);
-      woken->run(receive_until(*woken, channel));
-    }
-    std::array<Plain, 8> others;  // the next descriptors: the numbers that the engine had
-    for (Plain& next : others) next = Plain{::eventfd(0, EFD_NONBLOCK)};
-    ::usleep(150'000);
-    for (const Plain& next : others) {
-      std::uint64_t count = 0;
-      EXPECT_EQ(::read(next, &count, sizeof count), -1) << "somebody has written to it";
-    }
-  }};
-  engine.run(wait_then_send(engine, channel));
-  other.join();
 }
 
 TEST(EngineFault, AnEngineThatCannotBeMadeSaysWhy) {

@@ -32,7 +32,7 @@ Plan plan;
 std::array<std::atomic<std::uint32_t>, kCalls> made;
 std::atomic<bool> struck;
 std::atomic<std::uint32_t> drawn;
-std::atomic<void (*)()> before_recv, before_write;
+std::atomic<void (*)()> before_recv;
 
 struct Watched {
   int interest_list;
@@ -187,7 +187,6 @@ void begin(const Plan& next) noexcept {
   struck = false;
   drawn = 0;
   before_recv = nullptr;
-  before_write = nullptr;
 }
 
 std::array<std::uint32_t, kCalls> counts() noexcept {
@@ -198,7 +197,6 @@ std::array<std::uint32_t, kCalls> counts() noexcept {
 
 bool has_struck() noexcept { return struck; }
 void before_each_recv(void (*what)()) noexcept { before_recv = what; }
-void before_each_write(void (*what)()) noexcept { before_write = what; }
 
 }  // namespace headrace::faults
 
@@ -298,13 +296,13 @@ ssize_t read(int descriptor, void* bytes, std::size_t size) noexcept {
 }
 
 ssize_t write(int descriptor, const void* bytes, std::size_t size) noexcept {
-  if (void (*const what)() = before_write) what();
   return call(Call::write, [=] { return ::write(descriptor, bytes, size); });
 }
 
 int unlink(const char* path) noexcept {
   return call(Call::unlink, [=] { return ::unlink(path); });
 }
+
 int chmod(const char* path, mode_t mode) noexcept {
   return call(Call::chmod, [=] { return ::chmod(path, mode); });
 }
@@ -395,6 +393,7 @@ void* map_memory(std::size_t size, bool shared) noexcept {
   void* const memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, flags, -1, 0);
   return memory == MAP_FAILED ? nullptr : memory;
 }
+
 void unmap_memory(void* at, std::size_t size) noexcept { (void)::munmap(at, size); }
 
 }  // namespace headrace::sys
