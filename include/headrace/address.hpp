@@ -58,9 +58,7 @@ class Address {
   /// The same address with another port.
   [[nodiscard]] Address with_port(std::uint16_t port) const noexcept;
 
-  bool operator==(const Address& other) const noexcept {
-    return transport_ == other.transport_ && port_ == other.port_ && name() == other.name();
-  }
+  bool operator==(const Address& other) const noexcept;
 
  private:
   Address(Transport transport, std::string_view name, std::uint16_t port) noexcept;

@@ -16,7 +16,7 @@ using ByteView = std::span<const std::byte>;
 
 /// The bytes of a text, without a terminating NUL. Borrows `text`.
 [[nodiscard]] inline ByteView bytes_of(std::string_view text) noexcept {
-  return std::as_bytes(std::span(text.data(), text.size()));
+  return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
 }
 
 /// The same bytes as characters, whatever their encoding.

@@ -58,7 +58,7 @@ struct ConnectionView {
 /// thread-safe, quick, and never let it throw.
 class ServerEvents {
  public:
-  virtual ~ServerEvents() = default;
+  virtual ~ServerEvents();
 
   /// Whether `message` is wanted at all; asked once, when the server starts.
   [[nodiscard]] virtual bool wants_messages() const noexcept { return false; }

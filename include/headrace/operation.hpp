@@ -8,7 +8,6 @@
 // allocated. Request and result share storage (see docs/adr/0001-operations-are-the-seam.md).
 #pragma once
 
-#include <atomic>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
@@ -72,11 +71,11 @@ struct WaitNode : Operation, TimerNode {
   enum State : std::uint32_t { idle, waiting, woken };
 
   using Operation::Operation;
-  std::atomic<std::uint32_t> state = idle;  // also the word a blocked thread sleeps on (futex(2))
-  WaitNode* next_woken = nullptr;           // in its engine's inbox
-  WaitNode* next_waiter = nullptr;          // in the Channel's queue
-  void* value = nullptr;                    // where a Channel takes the value from, or puts it
-  void* awaited = nullptr;                  // the Channel or the scope
+  std::uint32_t state = idle;       // atomic; also the word a blocked thread sleeps on (futex(2))
+  WaitNode* next_woken = nullptr;   // in its engine's inbox
+  WaitNode* next_waiter = nullptr;  // in the Channel's queue
+  void* value = nullptr;            // where a Channel takes the value from, or puts it
+  void* awaited = nullptr;          // the Channel or the scope
 };
 
 /// The record that stands for the engine itself in operations without a socket.

@@ -4,8 +4,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string_view>
 
@@ -21,15 +21,14 @@ class AddressList {
  public:
   AddressList(const char* one) noexcept : one_{one} {}
   AddressList(std::string_view one) noexcept : one_{one} {}
-  AddressList(std::span<const std::string_view> many) noexcept : many_{many} {}
+  AddressList(std::span<const std::string_view> many) noexcept;
 
-  [[nodiscard]] std::span<const std::string_view> texts() const noexcept {
-    return many_.empty() ? std::span(&one_, 1) : many_;
-  }
+  [[nodiscard]] std::span<const std::string_view> texts() const noexcept;
 
  private:
   std::string_view one_{};
-  std::span<const std::string_view> many_{};
+  const std::string_view* many_ = nullptr;  // null: the one
+  std::size_t count_ = 1;
 };
 
 /// A number, or no limit, or what suits the machine.
@@ -88,7 +87,7 @@ class Stopper {
 
  private:
   struct Target;
-  std::unique_ptr<Target> target_;
+  Target* target_;  // owned
   int descriptor_;
 };
 

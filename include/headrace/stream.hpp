@@ -96,9 +96,6 @@ class Stream {
 };
 
 template <>
-inline Result<Stream> detail::take(Operation& operation) noexcept {
-  if (operation.outcome != Outcome::done) return std::unexpected(operation.failure);
-  return Stream{operation.made};
-}
+Result<Stream> detail::take(Operation& operation) noexcept;
 
 }  // namespace headrace

@@ -7,7 +7,6 @@
 // (docs/adr/0005-no-symmetric-transfer.md).
 #pragma once
 
-#include <atomic>
 #include <coroutine>
 #include <exception>
 #include <memory>
@@ -31,10 +30,10 @@ struct TaskState {
   TaskScope* scopes = nullptr;   // made by this task: what cancels it cancels theirs
   TaskState* next = nullptr;     // the other tasks of the scope
   TaskState* previous = nullptr;
-  std::atomic<bool> canceled =
-      false;  // sticky: every operation started from now on fails with `canceled`
-  std::atomic<bool> in_kernel =
-      false;  // blocking engines: its thread may be asleep in a system call
+  // Written by other threads too, so read and written as atomic: <atomic> here would be a tenth of
+  // what the headers cost to compile.
+  bool canceled = false;   // sticky: every operation started from now on fails with `canceled`
+  bool in_kernel = false;  // blocking engines: its thread may be asleep in a system call
 };
 
 /// Ends a root: destroys `frame` (which closes the sockets it holds), then tells the scope.

@@ -82,7 +82,7 @@ TaskScope::TaskScope(Engine& engine) noexcept
     : engine_{&engine}, maker_{static_cast<EngineCore&>(engine).current()} {
   if (maker_ == nullptr) return;
   next_ = std::exchange(maker_->scopes, this);
-  canceled_ = maker_->canceled.load(std::memory_order_relaxed);
+  canceled_ = detail::canceled(*maker_).load(std::memory_order_relaxed);
 }
 
 TaskScope::~TaskScope() {
@@ -107,7 +107,7 @@ Result<> TaskScope::spawn(Task<> task) {
   ++running_;
   auto launched = static_cast<EngineCore&>(*engine_).launch(state, frame);
   if (!launched) {
-    state.canceled.store(true, std::memory_order_relaxed);
+    detail::canceled(state).store(true, std::memory_order_relaxed);
     detail::finish_root(state, frame);
   }
   return launched;

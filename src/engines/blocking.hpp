@@ -9,8 +9,11 @@
 #include <mutex>
 
 #include "engines/engine_core.hpp"
+#include "engines/turn_lock.hpp"
 
 namespace headrace::detail {
+
+class TimeLimit;  // blocking_limit.hpp
 
 /// Asked, on the engine's own thread, whenever a signal has interrupted an operation.
 class InterruptWatcher {
@@ -47,7 +50,6 @@ class BlockingEngine final : public EngineCore {
 
  private:
   class Pause;
-  class Limit;
   /// A thread that runs, or has run, one task.
   struct Thread {
     BlockingEngine* engine;
@@ -61,17 +63,16 @@ class BlockingEngine final : public EngineCore {
   void join_threads(WaitNode& node) noexcept;
   void wait_for_wake(WaitNode& node, std::int64_t limit) noexcept;
   [[nodiscard]] bool gives_up(const Operation& operation) const noexcept;
-  std::int64_t carry_out(Operation& operation, SocketRecord& socket, Limit& limit) noexcept;
+  std::int64_t carry_out(Operation& operation, SocketRecord& socket, TimeLimit& limit) noexcept;
   static std::int64_t poll_once(const Submission& request, std::int64_t limit) noexcept;
-  static void set_kernel_limit(SocketRecord& socket, WaitFor direction, Limit& limit) noexcept;
+  static void set_kernel_limit(SocketRecord& socket, WaitFor direction, TimeLimit& limit) noexcept;
   void linger_in_line(SocketRecord& socket) noexcept;
   void interrupted() noexcept;
   void reap_finished() noexcept;
   void set_runner(bool runs) noexcept;
   static void* run_thread(void* argument) noexcept;
 
-  std::mutex
-      turn_;  // the connection's lock: held by the task that runs, let go inside an operation
+  TurnLock turn_;        // held by the task that runs, let go inside an operation
   bool shared_ = false;  // there has been a second task: operations must let go of `turn_`
   std::atomic<Phase> phase_ = Phase::running;
   InterruptWatcher* watcher_ = nullptr;
@@ -82,6 +83,31 @@ class BlockingEngine final : public EngineCore {
   bool has_runner_ = false;
   bool starts_in_line_ =
       false;  // the next task is the engine's first and runs on the caller's thread
+};
+
+/// Lets the other tasks of the connection run while an operation is inside the kernel.
+class BlockingEngine::Pause {
+ public:
+  Pause(BlockingEngine& engine, const Operation& operation) noexcept
+      : engine_{engine}, task_{operation.task} {
+    if (!engine_.shared_) return;
+    const bool cancelable =
+        operation.type->wait != WaitFor::wake || operation.type->abandon != nullptr;
+    in_kernel(*task_).store(cancelable);  // before the last look at `canceled`: see cancel()
+    engine_.turn_.unlock();
+  }
+  Pause(const Pause&) = delete;
+  Pause& operator=(const Pause&) = delete;
+  ~Pause() {
+    if (!engine_.shared_) return;
+    in_kernel(*task_).store(false);
+    engine_.turn_.lock();
+    engine_.current_ = task_;
+  }
+
+ private:
+  BlockingEngine& engine_;
+  TaskState* task_;
 };
 
 }  // namespace headrace::detail

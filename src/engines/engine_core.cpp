@@ -177,6 +177,12 @@ std::string_view to_text(EngineKind kind) noexcept {
   return "";
 }
 
+template <>
+Result<Stream> detail::take(Operation& operation) noexcept {
+  if (operation.outcome != Outcome::done) return std::unexpected(operation.failure);
+  return Stream{operation.made};
+}
+
 Result<> Stream::shutdown_send() noexcept {
   const int answer = sys::shutdown(socket_->descriptor, SHUT_WR);
   if (answer < 0) return fail_errno("shutdown", -answer);

@@ -9,7 +9,7 @@
 // would fail with EAGAIN. But a read also stops short at an urgent mark, at data that carries
 // descriptors over a Unix socket, and before a FIN that came on the same edge. So it is believed
 // only on TCP, and only until an event tells of anything but data. Not here: trying and retrying
-// (readiness_engine.cpp).
+// (readiness_operations.cpp).
 #include <array>
 
 #include "engines/readiness_engine.hpp"
@@ -40,8 +40,9 @@ class EpollEdgeEngine final : public ReadinessEngine {
   }
 
   void unwatch(SocketRecord& socket) noexcept override {
-    // Closing our only descriptor takes it off the list; a borrowed one stays open.
-    if ((socket.flags & SocketRecord::kBorrowed) != 0)
+    // Closing the last descriptor of a socket takes it off the list. A borrowed one stays open, and
+    // so may a Unix listener that workers share.
+    if ((socket.flags & (SocketRecord::kBorrowed | SocketRecord::kServing)) != 0)
       (void)sys::epoll_ctl(interest_list_.descriptor(), EPOLL_CTL_DEL, socket.descriptor, nullptr);
   }
 

@@ -51,7 +51,7 @@ struct Listener::File {
 Listener::Listener(detail::SocketRecord* socket) noexcept : socket_{socket} {}
 
 Listener::Listener(Listener&& other) noexcept
-    : socket_{std::exchange(other.socket_, nullptr)}, file_{std::move(other.file_)} {}
+    : socket_{std::exchange(other.socket_, nullptr)}, file_{std::exchange(other.file_, nullptr)} {}
 
 Listener& Listener::operator=(Listener&& other) noexcept {
   std::swap(socket_, other.socket_);
@@ -61,6 +61,7 @@ Listener& Listener::operator=(Listener&& other) noexcept {
 
 Listener::~Listener() {
   if (socket_ != nullptr) detail::close(socket_);
+  delete file_;
 }
 
 Result<Listener> Listener::open(Engine& engine, const Address& at, Backlog backlog) {
@@ -71,7 +72,7 @@ Result<Listener> Listener::open(Engine& engine, const Address& at, Backlog backl
   const auto record = core.adopt(std::move(*socket), at.transport());
   if (!record) return std::unexpected(record.error());
   Listener listener{*record};
-  if (at.is_unix()) listener.file_ = std::move(file);
+  if (at.is_unix()) listener.file_ = file.release();
   return listener;
 }
 

@@ -6,9 +6,11 @@
 // engine.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 #include "headrace/operation.hpp"
+#include "headrace/task.hpp"
 
 namespace headrace::detail {
 
@@ -62,6 +64,18 @@ struct OperationType {
 extern const OperationType connect_operation;
 extern const OperationType readable_operation;
 extern const OperationType writable_operation;
+
+// What several threads read and write: public headers declare plain fields (<atomic> costs them too
+// much), and everybody goes through these.
+inline std::atomic_ref<bool> canceled(TaskState& task) noexcept {
+  return std::atomic_ref{task.canceled};
+}
+inline std::atomic_ref<bool> in_kernel(TaskState& task) noexcept {
+  return std::atomic_ref{task.in_kernel};
+}
+inline std::atomic_ref<std::uint32_t> state(WaitNode& node) noexcept {
+  return std::atomic_ref{node.state};
+}
 
 inline Verdict finish(Operation& operation) noexcept {
   operation.outcome = Outcome::done;

@@ -16,6 +16,14 @@
 
 namespace headrace::detail {
 
+constexpr std::uint8_t queued_flag(unsigned direction) noexcept {
+  return direction == 0 ? SocketRecord::kQueuedRead : SocketRecord::kQueuedWrite;
+}
+
+inline unsigned direction_of(const Operation& operation) noexcept {
+  return static_cast<unsigned>(operation.type->wait);
+}
+
 class ReadinessEngine : public EngineCore {
  public:
   /// How many operations a task may finish in line before the others get their turn. With no budget
@@ -118,8 +126,9 @@ class ReadinessEngine : public EngineCore {
 
   std::atomic<WaitNode*> woken_ = nullptr;
   std::atomic<bool> asleep_ = false;
-  net::Socket wake_up_;        // an eventfd(2), written to by wake() from another thread
-  Operation wake_up_reading_;  // waits for it for ever
+  std::atomic<unsigned> wakers_ = 0;  // in the middle of wake()
+  net::Socket wake_up_;               // an eventfd(2), written to by wake() from another thread
+  Operation wake_up_reading_;         // waits for it for ever
 };
 
 }  // namespace headrace::detail

@@ -58,6 +58,8 @@ class PlainEvents final : public ServerEvents {
 
 }  // namespace
 
+ServerEvents::~ServerEvents() = default;
+
 ServerEvents& plain_events() noexcept {
   static PlainEvents events;
   return events;

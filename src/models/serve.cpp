@@ -20,6 +20,13 @@ using models::Door;
 using models::Server;
 using models::Stop;
 
+AddressList::AddressList(std::span<const std::string_view> many) noexcept
+    : many_{many.data()}, count_{many.size()} {}
+
+std::span<const std::string_view> AddressList::texts() const noexcept {
+  return {many_ == nullptr ? &one_ : many_, count_};
+}
+
 /// Beside the descriptor that poll(2) sees, the timer that interrupts a serving thread which is
 /// blocked elsewhere.
 struct Stopper::Target {
@@ -28,11 +35,12 @@ struct Stopper::Target {
 };
 
 Stopper::Stopper()
-    : target_{std::make_unique<Target>()},
+    : target_{new Target},
       descriptor_{sys::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE)} {}
 
 Stopper::~Stopper() {
   if (descriptor_ >= 0) (void)sys::close(descriptor_);  // an eventfd has nothing to lose
+  delete target_;
 }
 
 void Stopper::stop() noexcept {
@@ -55,21 +63,22 @@ void Stop::look() noexcept {
   while (descriptors_[0] >= 0 && sys::read(descriptors_[0], &byte, 1) == 1) ++calls;
   std::uint64_t count = 0;
   while (descriptors_[1] >= 0 && sys::read(descriptors_[1], &count, sizeof count) > 0) ++calls;
-  advance(calls);
+  if (calls == 0) return;
+  begin();
+  if (calls_.fetch_add(calls) + calls >= 2) phase_.store(detail::Phase::cut);
 }
 
-void Stop::advance(unsigned calls) noexcept {
-  for (; calls != 0; --calls) {
-    if (begun()) return phase_.store(detail::Phase::cut);
-    ends_ = std::chrono::steady_clock::now() + drain_;
-    phase_.store(detail::Phase::draining);
-  }
+void Stop::begin() noexcept {
+  TimePoint unset{};
+  (void)ends_.compare_exchange_strong(unset, std::chrono::steady_clock::now() + drain_);
+  detail::Phase running = detail::Phase::running;
+  (void)phase_.compare_exchange_strong(running, detail::Phase::draining);
 }
 
 bool Stop::cuts() const noexcept {
   const detail::Phase phase = phase_.load();
   return phase == detail::Phase::cut ||
-         (phase == detail::Phase::draining && std::chrono::steady_clock::now() >= ends_);
+         (phase == detail::Phase::draining && std::chrono::steady_clock::now() >= ends_.load());
 }
 
 namespace {
@@ -241,6 +250,7 @@ ExitStatus check_and_serve(const Service& service, const ServeOptions& options) 
   if (!model.built) return refuse(options, "this model is not in this version of headrace yet");
   const unsigned workers = workers_for(options, model);
   if (workers == 0) return refuse(options, "this model has no workers to choose");
+  if (options.listen.texts().empty()) return refuse(options, "there is no address to listen at");
   if (options.backlog.connections < 1) return refuse(options, "the backlog must be at least 1");
   for (const std::string_view text : options.listen.texts())
     if (const auto address = Address::parse(text); !address) {

@@ -37,20 +37,23 @@ class Stop {
   /// Reads what has come and goes on accordingly: the first call to stop begins the drain, the
   /// second ends it.
   void look() noexcept;
-  /// The server cannot go on.
-  void begin() noexcept { advance(1); }
+  /// The server cannot go on. However often: only calls from outside end the drain.
+  void begin() noexcept;
 
   [[nodiscard]] bool begun() const noexcept { return phase_.load() != detail::Phase::running; }
   /// A second call has come, or the drain's time is over.
   [[nodiscard]] bool cuts() const noexcept;
-  [[nodiscard]] std::chrono::steady_clock::time_point drain_ends() const noexcept { return ends_; }
+  [[nodiscard]] std::chrono::steady_clock::time_point drain_ends() const noexcept {
+    return ends_.load();
+  }
 
  private:
-  void advance(unsigned calls) noexcept;
+  using TimePoint = std::chrono::steady_clock::time_point;
 
   std::array<int, 2> descriptors_;
   std::chrono::nanoseconds drain_;
-  std::chrono::steady_clock::time_point ends_{};  // written before phase_ says so
+  std::atomic<unsigned> calls_ = 0;
+  std::atomic<TimePoint> ends_ = TimePoint{};  // written before phase_ says so
   std::atomic<detail::Phase> phase_ = detail::Phase::running;
 };
 

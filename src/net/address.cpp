@@ -205,6 +205,10 @@ Address::Address(Transport transport, std::string_view name, std::uint16_t port)
   std::ranges::copy(name.substr(0, length_), name_.begin());
 }
 
+bool Address::operator==(const Address& other) const noexcept {
+  return transport_ == other.transport_ && port_ == other.port_ && name() == other.name();
+}
+
 Address Address::with_port(std::uint16_t port) const noexcept {
   Address other = *this;
   if (!is_unix()) other.port_ = port;

@@ -4,6 +4,7 @@
 #include "net/system_calls.hpp"
 
 #include <cerrno>
+#include <initializer_list>
 
 #include <fcntl.h>
 #include <linux/futex.h>
@@ -150,7 +151,19 @@ std::int64_t monotonic_ns() noexcept {
 }
 
 int create_thread(pthread_t* thread, void* (*body)(void*), void* argument) noexcept {
-  return -::pthread_create(thread, nullptr, body, argument);
+  // Signals to the process are for the thread that serves; ours take what is sent to them (SIGURG)
+  // and what they do wrong themselves.
+  sigset_t blocked;
+  (void)::sigfillset(&blocked);
+  for (const int signal :
+       {SIGURG, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT, SIGPROF})
+    (void)::sigdelset(&blocked, signal);
+  pthread_attr_t attributes;
+  if (const int error = ::pthread_attr_init(&attributes); error != 0) return -error;
+  int error = ::pthread_attr_setsigmask_np(&attributes, &blocked);
+  if (error == 0) error = ::pthread_create(thread, &attributes, body, argument);
+  (void)::pthread_attr_destroy(&attributes);  // never fails on Linux
+  return -error;
 }
 
 int signal_thread(pthread_t thread, int signal) noexcept { return -::pthread_kill(thread, signal); }

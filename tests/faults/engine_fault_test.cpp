@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
 // Faults that only a task can see, and signals that come at the worst moment.
+#include <array>
+#include <atomic>
 #include <string>
+#include <thread>
+#include <tuple>
+#include <vector>
+
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "faulty_calls.hpp"
 #include "headrace/task_scope.hpp"
@@ -74,6 +82,54 @@ TEST_P(EngineFaults, ACancelJustBeforeTheCallIsNotLost) {
     engine.run(cancel_just_before_the_call(engine, PlainListener{}, end, joins_first));
     EXPECT_EQ(end, Errc::canceled) << (joins_first ? "joined at once" : "waited for word from it");
   }
+}
+
+// Whoever wakes a task of another engine may be slow about it: that task could end its engine
+// before the wake is over, and what is then written to could be somebody else's.
+std::atomic<bool> write_held = false;
+std::atomic<bool> engine_gone = false;
+
+/// Holds a wake between telling and writing, until the engine is gone; in vain if it waits for us.
+void hold_the_write() {
+  write_held = true;
+  for (int left = 400; left != 0 && !engine_gone; --left) ::usleep(1000);
+}
+
+Task<> receive_until(Engine& engine, Channel<int>& from) {
+  const auto received = co_await from.receive(engine, Deadline::after(200ms));
+  EXPECT_TRUE(received.has_value());
+}
+
+Task<> wait_then_send(Engine& engine, Channel<int>& to) {
+  (void)co_await engine.sleep(Deadline::after(20ms));  // it sleeps by now, in wait()
+  before_each_write(hold_the_write);
+  (void)co_await to.send(engine, 1);
+  before_each_write(nullptr);
+}
+
+TEST_P(EngineFaults, ASlowWakeReachesNobodyElse) {
+  Channel<int> channel{1};
+  write_held = engine_gone = false;
+  std::vector<Plain> others;
+  std::thread other{[&] {
+    {
+      const auto woken = make_engine(GetParam());
+      woken->run(receive_until(*woken, channel));
+    }
+    // The next descriptors: the numbers that the engine had.
+    while (others.size() < 8) others.emplace_back(::eventfd(0, EFD_NONBLOCK));
+    engine_gone = true;
+  }};
+  engine.run(wait_then_send(engine, channel));
+  other.join();
+  for (const Plain& next : others) {
+    std::uint64_t count = 0;
+    EXPECT_EQ(::read(next, &count, sizeof count), -1) << "somebody has written to it";
+  }
+  // A blocking engine wakes without a descriptor, a polling one hardly ever needs it.
+  const bool wakes_by_write =
+      GetParam() != EngineKind::blocking && GetParam() != EngineKind::polling;
+  EXPECT_TRUE(write_held || !wakes_by_write);
 }
 
 TEST(EngineFault, AnEngineThatCannotBeMadeSaysWhy) {

@@ -32,7 +32,7 @@ Plan plan;
 std::array<std::atomic<std::uint32_t>, kCalls> made;
 std::atomic<bool> struck;
 std::atomic<std::uint32_t> drawn;
-std::atomic<void (*)()> before_recv;
+std::atomic<void (*)()> before_recv, before_write;
 
 struct Watched {
   int interest_list;
@@ -187,6 +187,7 @@ void begin(const Plan& next) noexcept {
   struck = false;
   drawn = 0;
   before_recv = nullptr;
+  before_write = nullptr;
 }
 
 std::array<std::uint32_t, kCalls> counts() noexcept {
@@ -197,6 +198,7 @@ std::array<std::uint32_t, kCalls> counts() noexcept {
 
 bool has_struck() noexcept { return struck; }
 void before_each_recv(void (*what)()) noexcept { before_recv = what; }
+void before_each_write(void (*what)()) noexcept { before_write = what; }
 
 }  // namespace headrace::faults
 
@@ -296,6 +298,7 @@ ssize_t read(int descriptor, void* bytes, std::size_t size) noexcept {
 }
 
 ssize_t write(int descriptor, const void* bytes, std::size_t size) noexcept {
+  if (void (*const what)() = before_write) what();
   return call(Call::write, [=] { return ::write(descriptor, bytes, size); });
 }
 

@@ -74,5 +74,7 @@ void begin(const Plan& plan) noexcept;
 
 /// Called before every recv(2) if set: for what must happen just before a call.
 void before_each_recv(void (*what)()) noexcept;
+/// The same for write(2).
+void before_each_write(void (*what)()) noexcept;
 
 }  // namespace headrace::faults
