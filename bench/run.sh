@@ -16,7 +16,7 @@ if [ ! -x "${HEADRACE:-build/headrace}" ]; then
 fi
 
 mkdir -p build/bench
-for name in epoll_edge epoll_level thread; do
+for name in process thread select poll epoll_level epoll_edge; do
   cc -std=c11 -O2 -Wall -Wextra -pthread "bench/floor/$name.c" -o "build/bench/$name"
 done
 

@@ -28,6 +28,7 @@ enum class Refusal : std::uint8_t {
   max_per_address,
   out_of_resources,  ///< no descriptor, thread or memory to serve it with
   draining,          ///< still queued when an iterative server stopped
+  descriptor_limit,  ///< its descriptor is beyond what select(2) can watch
 };
 
 /// Counts since the server started. Exact; read at any time from any thread.

@@ -104,7 +104,7 @@ Result<SocketRecord*> EngineCore::admit(const SocketRecord& listener, net::Socke
   if (info == nullptr) return fail(Errc::would_wait, "accept4");  // refused, counted and told
   auto record = adopt(std::move(socket), listener.transport);
   if (!record) {
-    observer_->unserved(*info);
+    observer_->unserved(*info, record.error().code);
     return fail(Errc::would_wait, "accept4");
   }
   (*record)->info = info;

@@ -139,6 +139,10 @@ template <Verdict (*kAttempt)(Operation&, SocketRecord&) noexcept>
 }
 
 Result<std::unique_ptr<EngineCore>> make_blocking_engine();
+Result<std::unique_ptr<EngineCore>> make_polling_engine();
+Result<std::unique_ptr<EngineCore>> make_select_engine();
+Result<std::unique_ptr<EngineCore>> make_poll_engine();
+Result<std::unique_ptr<EngineCore>> make_epoll_level_engine();
 Result<std::unique_ptr<EngineCore>> make_epoll_edge_engine();
 
 /// Fails with `not_supported` for kinds that headrace does not have yet.

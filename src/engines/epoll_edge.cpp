@@ -68,10 +68,9 @@ class EpollEdgeEngine final : public ReadinessEngine {
   // Waiting.
 
   void wait(int timeout_ms) noexcept override {
-    const int count =
+    const int answer =
         sys::epoll_wait(interest_list_.descriptor(), events_.data(), kBatch, timeout_ms);
-    count_ = count > 0 ? static_cast<std::size_t>(count)
-                       : 0;  // EINTR: no events; nothing else can fail here
+    count_ = events_told(answer, timeout_ms);
   }
 
   void dispatch() noexcept override {

@@ -9,12 +9,16 @@ Result<std::unique_ptr<EngineCore>> make_engine(EngineKind kind) {
   switch (kind) {
     case EngineKind::blocking:
       return make_blocking_engine();
+    case EngineKind::polling:
+      return make_polling_engine();
+    case EngineKind::select:
+      return make_select_engine();
+    case EngineKind::poll:
+      return make_poll_engine();
+    case EngineKind::epoll_level:
+      return make_epoll_level_engine();
     case EngineKind::epoll_edge:
       return make_epoll_edge_engine();
-    case EngineKind::polling:
-    case EngineKind::select:
-    case EngineKind::poll:
-    case EngineKind::epoll_level:
     case EngineKind::io_uring:
       break;
   }

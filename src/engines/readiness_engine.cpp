@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cerrno>
 #include <thread>
 #include <utility>
 
@@ -111,6 +112,13 @@ int ReadinessEngine::time_to_wait() const noexcept {
   constexpr std::int64_t kMillisecond = 1'000'000;
   return static_cast<int>(std::clamp((look - now_ + kMillisecond - 1) / kMillisecond,
                                      std::int64_t{0}, std::int64_t{3'600'000}));
+}
+
+std::size_t ReadinessEngine::rest_after(int error, int timeout_ms) noexcept {
+  constexpr int kRest = 10;
+  // With no entry poll(2) needs no memory.
+  if (error != EINTR && timeout_ms != 0) (void)sys::poll(nullptr, 0, kRest);
+  return 0;
 }
 
 void ReadinessEngine::turn() noexcept {

@@ -62,6 +62,14 @@ class ReadinessEngine : public EngineCore {
   /// Calls `on_ready` for each event of that wait.
   virtual void dispatch() noexcept = 0;
 
+  /// How many events a call that waits has told. After a signal (EINTR) none. Any other error may
+  /// last (ENOMEM): then it rests first, so that trying again and again takes no whole core.
+  static std::size_t events_told(int answer, int timeout_ms) noexcept {
+    if (answer < 0) [[unlikely]]
+      return rest_after(-answer, timeout_ms);
+    return static_cast<std::size_t>(answer);
+  }
+
   /// `ready` are SocketRecord::Ready bits. Operations that finish resume their tasks from in here.
   void on_ready(SocketRecord& socket, unsigned ready) noexcept;
 
@@ -98,6 +106,8 @@ class ReadinessEngine : public EngineCore {
   void set_timer(SocketRecord& socket, Operation& operation) noexcept;
   void set_timer(WaitNode& node) noexcept;
   void read_clock() noexcept;
+
+  [[gnu::cold]] static std::size_t rest_after(int error, int timeout_ms) noexcept;
 
   void turn() noexcept;
   [[nodiscard]] int time_to_wait() const noexcept;

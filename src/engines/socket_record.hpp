@@ -51,7 +51,7 @@ class ConnectionObserver {
   virtual ConnectionInfo* admit(const net::SocketAddress& peer, Transport transport) noexcept = 0;
   virtual void message(ConnectionInfo& connection, ByteView bytes) noexcept = 0;
   /// It was admitted but cannot be served: it counts as refused.
-  virtual void unserved(ConnectionInfo& connection) noexcept = 0;
+  virtual void unserved(ConnectionInfo& connection, Errc why) noexcept = 0;
   /// `last` is how its last failed operation ended, or `end_of_stream`.
   virtual void departed(ConnectionInfo& connection, Errc last) noexcept = 0;
 };
@@ -91,6 +91,7 @@ struct SocketRecord {
   std::int64_t active_at = 0;  // when a byte last moved, by the engine's clock
   Transport transport = Transport::tcp;
   Errc last = Errc::end_of_stream;  // how its last failed operation ended
+  std::uint8_t asked = 0;           // epoll-level: the events that the kernel is asked to tell
   std::uint32_t moved_at_last = 0;  // low bits of the bytes moved until then
 };
 

@@ -38,8 +38,9 @@ class ConnectionTable final : public detail::ConnectionObserver {
   void message(detail::ConnectionInfo& connection, ByteView bytes) noexcept override;
   void departed(detail::ConnectionInfo& connection, Errc last) noexcept override;
 
-  void unserved(detail::ConnectionInfo& connection) noexcept override {
-    turn_away(connection, Refusal::out_of_resources);
+  void unserved(detail::ConnectionInfo& connection, Errc why) noexcept override {
+    turn_away(connection, why == Errc::too_many_descriptors ? Refusal::descriptor_limit
+                                                            : Refusal::out_of_resources);
   }
 
   /// A peer that was admitted but cannot be served after all: it counts as refused, not as a

@@ -49,6 +49,8 @@ std::string_view key_of(Refusal why) noexcept {
       return "out_of_resources";
     case Refusal::draining:
       return "draining";
+    case Refusal::descriptor_limit:
+      return "descriptor_limit";
   }
   return "";
 }

@@ -149,6 +149,8 @@ std::string_view to_text(Refusal why) noexcept {
       return "no descriptor, thread or memory to serve it with";
     case Refusal::draining:
       return "the server is stopping";
+    case Refusal::descriptor_limit:
+      return "select cannot watch a descriptor beyond 1023; another --model can";
   }
   return "";
 }

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+//
+// select(2), 4.2BSD, 1983: the first call to wait for many descriptors. It takes sets of bits, one
+// for reading, one for writing, a bit a descriptor, and leaves on in them what is ready.
+//
+// Every call copies the sets in and out and looks at every descriptor below the highest, so its
+// cost grows with the clients, idle ones too. Limit: descriptors below FD_SETSIZE (1024 on Linux),
+// however few are watched. A bit beyond would be written past the set, into other memory, so
+// `watch` refuses first. Not here: the third set (urgent bytes), which headrace does not use;
+// trying and retrying (readiness_engine.cpp).
+#include <array>
+#include <bit>
+#include <cerrno>
+
+#include "engines/readiness_engine.hpp"
+
+namespace headrace::detail {
+
+namespace {
+
+class SelectEngine final : public ReadinessEngine {
+ public:
+  SelectEngine() noexcept {
+    FD_ZERO(&want_read_);
+    FD_ZERO(&want_write_);
+  }
+
+  [[nodiscard]] EngineKind kind() const noexcept override { return EngineKind::select; }
+
+ private:
+  using Words = std::array<std::uint64_t, sizeof(fd_set) / sizeof(std::uint64_t)>;
+
+  // Registering. Bits stay on between calls; one is turned off when it tells of what nobody awaits.
+
+  Result<> watch(SocketRecord& socket) noexcept override {
+    const int descriptor = socket.descriptor;
+    if (descriptor >= FD_SETSIZE)
+      return fail(Errc::too_many_descriptors, "select cannot watch a descriptor beyond 1023");
+    SocketRecord*& place = watched_[static_cast<std::size_t>(descriptor)];
+    if (place != nullptr) return fail_errno("select", EEXIST);  // borrowed twice
+    place = &socket;
+    highest_ = std::max(highest_, descriptor);
+    FD_SET(descriptor, &want_read_);
+    socket.armed = {true, false, false};
+    socket.trusted_below = BufferPool::kCapacity;  // what a short read has left is told
+    return {};
+  }
+
+  void unwatch(SocketRecord& socket) noexcept override {
+    FD_CLR(socket.descriptor, &want_read_);
+    FD_CLR(socket.descriptor, &want_write_);
+    watched_[static_cast<std::size_t>(socket.descriptor)] = nullptr;
+    while (highest_ >= 0 && watched_[static_cast<std::size_t>(highest_)] == nullptr) --highest_;
+  }
+
+  Result<> arm(SocketRecord& socket, WaitFor direction) noexcept override {
+    FD_SET(socket.descriptor, direction == WaitFor::readable ? &want_read_ : &want_write_);
+    socket.armed[static_cast<std::size_t>(direction)] = true;
+    return {};
+  }
+
+  // Waiting.
+
+  void wait(int timeout_ms) noexcept override {
+    readable_ = want_read_;  // select writes its answer over the sets
+    writable_ = want_write_;
+    timeval limit{timeout_ms / 1000, timeout_ms % 1000 * 1000};
+    const int answer =
+        sys::select(highest_ + 1, &readable_, &writable_, timeout_ms < 0 ? nullptr : &limit);
+    count_ = answer == -EBADF ? find_closed() : events_told(answer, timeout_ms);
+  }
+
+  void dispatch() noexcept override {
+    if (count_ == 0) return;
+    const auto readable = std::bit_cast<Words>(readable_);
+    const auto writable = std::bit_cast<Words>(writable_);
+    for (std::size_t word = 0; word < readable.size(); ++word)
+      for (std::uint64_t left = readable[word] | writable[word]; left != 0; left &= left - 1) {
+        const auto bit = static_cast<unsigned>(std::countr_zero(left));
+        SocketRecord* const socket = watched_[word * 64 + bit];
+        if (socket == nullptr) continue;  // closed since, by another one's task
+        if ((writable[word] >> bit & 1U) == 0 && socket->waiting[0] != nullptr) [[likely]]
+          on_readable(*socket);
+        else
+          on_unusual(*socket, readable[word] >> bit & 1U, writable[word] >> bit & 1U);
+      }
+  }
+
+  [[gnu::cold]] void on_unusual(SocketRecord& socket, bool readable, bool writable) noexcept {
+    if (readable && socket.waiting[0] == nullptr) stop_asking(socket, 0, want_read_);
+    if (writable && socket.waiting[1] == nullptr) stop_asking(socket, 1, want_write_);
+    unsigned ready = 0;
+    if (readable) ready |= SocketRecord::kReadable;
+    if (writable) ready |= SocketRecord::kWritable;
+    on_ready(socket, ready);
+  }
+
+  static void stop_asking(SocketRecord& socket, std::size_t direction, fd_set& from) noexcept {
+    FD_CLR(socket.descriptor, &from);
+    socket.armed[direction] = false;
+  }
+
+  // A borrowed descriptor was closed by its owner, and select does not say which one. Whoever waits
+  // for it is told: the call he makes then fails.
+  [[gnu::cold]] std::size_t find_closed() noexcept {
+    FD_ZERO(&readable_);
+    FD_ZERO(&writable_);
+    std::size_t found = 0;
+    for (int descriptor = 0; descriptor <= highest_; ++descriptor) {
+      SocketRecord* const socket = watched_[static_cast<std::size_t>(descriptor)];
+      pollfd entry{descriptor, 0, 0};
+      if (socket == nullptr || sys::poll(&entry, 1, 0) <= 0) continue;
+      if ((entry.revents & POLLNVAL) == 0) continue;
+      stop_asking(*socket, 0, want_read_);
+      stop_asking(*socket, 1, want_write_);
+      FD_SET(descriptor, &readable_);
+      FD_SET(descriptor, &writable_);
+      ++found;
+    }
+    return found;
+  }
+
+  fd_set want_read_, want_write_;  // what select is asked
+  fd_set readable_, writable_;     // what it answered
+  std::size_t count_ = 0;
+  int highest_ = -1;
+  std::array<SocketRecord*, FD_SETSIZE> watched_{};  // by descriptor
+};
+
+}  // namespace
+
+Result<std::unique_ptr<EngineCore>> make_select_engine() {
+  auto engine = std::make_unique<SelectEngine>();
+  if (const auto prepared = engine->prepare(); !prepared) return std::unexpected(prepared.error());
+  return engine;
+}
+
+}  // namespace headrace::detail
