@@ -183,13 +183,14 @@ CONFORMANCE("a client that reads slowly is not idle") {
   EXPECT_EQ(server.stop().timed_out, 0U);
 }
 
-CONFORMANCE("descriptors and threads are back at their level after 500 clients") {
+CONFORMANCE("descriptors, children and threads are back at their level after many clients") {
   Server server{model};
   EXPECT_EQ(Client{server.address()}.echo("warm"), "warm");
   wait_for_departures(server, 1);
+  const std::size_t processes = server.processes();
   const std::size_t descriptors = server.descriptors();
   const auto threads = server.threads();  // the warm one's may be among them, and a sanitizer's
-  const unsigned count = amount(500, 4000);
+  const unsigned count = amount(800, 4000);
   for (unsigned index = 0; index < count; ++index) {
     Client client{server.address()};
     if (index % 3 == 0)
@@ -199,6 +200,7 @@ CONFORMANCE("descriptors and threads are back at their level after 500 clients")
     if (index % 7 == 0) client.reset();
   }
   wait_for_departures(server, count + 1);
+  wait_until("the children are gone", [&] { return server.processes() <= processes; });
   wait_until("the descriptors are back", [&] { return server.descriptors() <= descriptors; });
   wait_until("the threads are back", [&] { return server.threads() <= threads; });
 }

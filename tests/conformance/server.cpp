@@ -27,6 +27,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+Report* report_of_this_process = nullptr;
+
 class Reporter final : public ServerEvents {
  public:
   explicit Reporter(Report& report) noexcept : report_{report} {}
@@ -83,6 +85,8 @@ unsigned clients_at_once(const ModelInfo& model, unsigned wanted) noexcept {
   return forks ? std::min(wanted, kProcesses) : wanted;
 }
 
+Report& own_report() noexcept { return *report_of_this_process; }
+
 std::chrono::nanoseconds patience() noexcept {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   return std::chrono::seconds{100};
@@ -126,6 +130,7 @@ void Server::run_child(const ModelInfo& model, const Setup& setup) const {
   (void)::setsid();                // it and its children are a group that can be looked at
   (void)::close_range(3, ~0U, 0);  // clients of the test must not stay open here
   (void)::alarm(0);
+  report_of_this_process = report_;
   Reporter events{*report_};
   ServeOptions options = setup.options;
   const bool holds_workers =

@@ -47,6 +47,9 @@ struct Report {
   }
 };
 
+/// In the server's own process: for `Setup::run`.
+[[nodiscard]] Report& own_report() noexcept;
+
 struct Setup {
   Service service = services::echo;
   ServeOptions options{};  // the model, the addresses and the events are not taken from here
