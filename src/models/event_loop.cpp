@@ -55,8 +55,8 @@ Task<> pause_accepting(Worker& worker, const Failure& failure, Deadline::TimePoi
     worker.server.events.accept_paused(failure);
   }
   const std::uint64_t departures = worker.server.table.departures();
-  for (int waited = 0; waited < 10 && worker.server.table.departures() == departures; ++waited)
-    (void)co_await worker.engine->sleep(Deadline::after(10ms));
+  for (int waited = 0; waited < 2 && worker.server.table.departures() == departures; ++waited)
+    (void)co_await worker.engine->sleep(Deadline::after(50ms));  // 20 wakes a second, no more
 }
 
 Task<> accept_at(Loops& loops, Worker& worker, TaskScope& connections, Listener listener) {

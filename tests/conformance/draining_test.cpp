@@ -66,6 +66,7 @@ CONFORMANCE("everything received before the stop is answered") {
   Server server{model};
   Client client{server.address()};
   const std::string bytes = bytes_of_size(60'000);
+  EXPECT_EQ(client.echo("I am in"), "I am in");
   server.freeze();
   client.send(bytes);  // in the kernel when the signal comes
   client.wait_until_delivered();
@@ -134,7 +135,7 @@ CONFORMANCE("an echo in full flow is answered up to what was read, then FIN, and
 
 CONFORMANCE("clients still in the queue at the stop are served",
             several_at_once("iterative refuses them")) {
-  Server server{model};
+  Server server{model, {.clients = 50}};
   server.freeze();
   std::deque<Client> clients;
   for (int left = 50; left != 0; --left) clients.emplace_back(server.address()).send("am I late?");
@@ -223,7 +224,7 @@ CONFORMANCE("a second signal also ends the wait for a client's FIN") {
 }
 
 CONFORMANCE("many clients in full flow all get a clean end", several_at_once("many")) {
-  Server server{model};
+  Server server{model, {.clients = 100}};
   std::deque<Client> clients;
   const std::string bytes = bytes_of_size(20'000);
   for (int left = 100; left != 0; --left) clients.emplace_back(server.address()).send(bytes);
@@ -236,14 +237,16 @@ CONFORMANCE("many clients in full flow all get a clean end", several_at_once("ma
   EXPECT_EQ(server.report().total.bytes_sent, 100 * bytes.size());
 }
 
-/// Stops when the first client has come and gone.
+constexpr std::size_t kEnough = 0;  // a fact: the test has seen enough
+
+/// Another thread stops it when the test has seen enough.
 int serve_with_stopper(const Service& service, const ServeOptions& given) {
   Stopper stopper;
   ServeOptions options = given;
   options.stopper = &stopper;
   options.handle_signals = false;
   std::thread other{[&stopper] {
-    std::this_thread::sleep_for(100ms);
+    wait_until("the test has seen enough", [] { return own_report().facts[kEnough] == 1; });
     stopper.stop();
   }};
   const int status = serve(service, options);
@@ -255,6 +258,7 @@ CONFORMANCE("a Stopper on another thread stops the server as a signal does") {
   Server server{model, {.run = serve_with_stopper}};
   Client client{server.address()};
   EXPECT_EQ(client.echo("hello"), "hello");
+  server.report().facts[kEnough] = 1;
   EXPECT_EQ(client.receive_until_end(), "");
   client.close();
   EXPECT_EQ(server.wait_for_exit(), 0);

@@ -53,7 +53,7 @@ CONFORMANCE("statistics are exact") {
 }
 
 CONFORMANCE("the most at once is exact", several_at_once("always 1")) {
-  Server server{model};
+  Server server{model, {.clients = 40}};
   for (const std::size_t crowd : {std::size_t{7}, std::size_t{40}, std::size_t{12}}) {
     const std::int64_t before = server.report().departures();
     std::deque<Client> clients;
@@ -110,9 +110,10 @@ CONFORMANCE("one more than the most of one address is refused and counted",
 
 CONFORMANCE("loopback clients have no limit by address unless asked for",
             several_at_once("one after another")) {
-  Server server{model};
+  const unsigned crowd = clients_at_once(model, 300);
+  Server server{model, {.clients = crowd}};
   std::deque<Client> clients;
-  for (int left = 300; left != 0; --left) clients.emplace_back(server.address()).send("x");
+  for (unsigned left = crowd; left != 0; --left) clients.emplace_back(server.address()).send("x");
   for (Client& client : clients) EXPECT_EQ(client.receive(1), "x");
   clients.clear();
   EXPECT_EQ(server.stop().refused, 0U);
@@ -182,13 +183,14 @@ CONFORMANCE("a client that reads slowly is not idle") {
   EXPECT_EQ(server.stop().timed_out, 0U);
 }
 
-CONFORMANCE("descriptors and threads are back at their level after 500 clients") {
+CONFORMANCE("descriptors, children and threads are back at their level after many clients") {
   Server server{model};
   EXPECT_EQ(Client{server.address()}.echo("warm"), "warm");
   wait_for_departures(server, 1);
+  const std::size_t processes = server.processes();
   const std::size_t descriptors = server.descriptors();
   const auto threads = server.threads();  // the warm one's may be among them, and a sanitizer's
-  const unsigned count = amount(500, 4000);
+  const unsigned count = amount(800, 4000);
   for (unsigned index = 0; index < count; ++index) {
     Client client{server.address()};
     if (index % 3 == 0)
@@ -198,12 +200,13 @@ CONFORMANCE("descriptors and threads are back at their level after 500 clients")
     if (index % 7 == 0) client.reset();
   }
   wait_for_departures(server, count + 1);
+  wait_until("the children are gone", [&] { return server.processes() <= processes; });
   wait_until("the descriptors are back", [&] { return server.descriptors() <= descriptors; });
   wait_until("the threads are back", [&] { return server.threads() <= threads; });
 }
 
 CONFORMANCE("memory is back at its level after many clients", several_at_once("many")) {
-  Server server{model};
+  Server server{model, {.clients = 200}};
   const auto crowd = [&server] {
     std::deque<Client> clients;
     for (int left = 200; left != 0; --left)

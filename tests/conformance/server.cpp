@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "server.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
-#include <filesystem>
-#include <fstream>
 #include <new>
 #include <stdexcept>
 #include <thread>
@@ -20,11 +19,15 @@
 
 #include <gtest/gtest.h>
 
+#include "processes.hpp"
+
 namespace headrace::conformance {
 
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+Report* report_of_this_process = nullptr;
 
 class Reporter final : public ServerEvents {
  public:
@@ -44,6 +47,7 @@ class Reporter final : public ServerEvents {
   void refused(const Address&, Refusal why) noexcept override {
     ++report_.refused[static_cast<std::size_t>(why)];
   }
+  void accept_paused(const Failure&) noexcept override { ++report_.paused; }
   void draining(std::uint64_t) noexcept override { ++report_.draining; }
   void stopped(const Statistics& total) noexcept override {
     report_.total = total;
@@ -67,18 +71,21 @@ Report* make_report() {
 
 [[noreturn]] void give_up(const std::string& why) { throw std::runtime_error{why}; }
 
-std::size_t entries_in(const std::string& directory) {
-  std::size_t count = 0;
-  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator{directory}) ++count;
-  return count;
-}
-
 Setup with_service(Setup setup, Task<> (*service)(Report&, Stream), Report& report) {
   setup.service = Service{service, report};
   return setup;
 }
 
 }  // namespace
+
+unsigned clients_at_once(const ModelInfo& model, unsigned wanted) noexcept {
+  const bool forks = model.launcher == LauncherKind::process_per_connection ||
+                     model.launcher == LauncherKind::prefork;
+  constexpr unsigned kProcesses = 200;
+  return forks ? std::min(wanted, kProcesses) : wanted;
+}
+
+Report& own_report() noexcept { return *report_of_this_process; }
 
 std::chrono::nanoseconds patience() noexcept {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -120,10 +127,15 @@ void Server::start(const ModelInfo& model, const Setup& setup) {
 
 void Server::run_child(const ModelInfo& model, const Setup& setup) const {
   (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  (void)::setsid();                // it and its children are a group that can be looked at
   (void)::close_range(3, ~0U, 0);  // clients of the test must not stay open here
   (void)::alarm(0);
+  report_of_this_process = report_;
   Reporter events{*report_};
   ServeOptions options = setup.options;
+  const bool holds_workers =
+      model.launcher == LauncherKind::prefork || model.launcher == LauncherKind::thread_pool;
+  if (holds_workers && options.workers.is_by_model()) options.workers = setup.clients;
   options.model = model.model;
   options.listen = std::span{setup.listen};
   options.events = &events;
@@ -137,7 +149,8 @@ Server::~Server() {
     ADD_FAILURE() << problem.what();
   }
   if (running_) {
-    (void)::kill(child_, SIGKILL);
+    (void)::kill(-child_, SIGKILL);
+    (void)::kill(child_, SIGKILL);  // in case it has no group yet
     (void)::waitpid(child_, nullptr, 0);
   }
   (void)::munmap(report_, sizeof(Report));
@@ -153,16 +166,17 @@ void Server::signal(int number) const {
   if (::kill(child_, number) != 0) give_up("the server is not there to be signalled");
 }
 
-void Server::freeze() const {
-  signal(SIGSTOP);
-  wait_until("the server has stopped in its tracks", [this] {
-    siginfo_t info{};
-    return ::waitid(P_PID, static_cast<id_t>(child_), &info, WSTOPPED | WNOHANG) == 0 &&
-           info.si_pid == child_;
-  });
+void Server::signal_all(int number) const {
+  if (::kill(-child_, number) != 0) give_up("the server is not there to be signalled");
 }
 
-void Server::thaw() const { signal(SIGCONT); }
+void Server::freeze() const {
+  signal_all(SIGSTOP);
+  wait_until("the server has stopped in its tracks",
+             [this] { return proc::all_are_stopped(child_); });
+}
+
+void Server::thaw() const { signal_all(SIGCONT); }
 
 bool Server::has_ended() const noexcept {
   siginfo_t info{};
@@ -177,6 +191,7 @@ int Server::wait_for_exit() {
   running_ = false;
   if (WIFSIGNALED(status))
     give_up("the server was killed by signal " + std::to_string(WTERMSIG(status)));
+  if (::kill(-child_, 0) == 0) give_up("the server has ended, but a child of it is left");
   return WEXITSTATUS(status);
 }
 
@@ -187,24 +202,12 @@ Statistics Server::stop() {
   return report_->total;
 }
 
-std::size_t Server::descriptors() const {
-  return entries_in("/proc/" + std::to_string(child_) + "/fd");
-}
-
-std::size_t Server::threads() const {
-  return entries_in("/proc/" + std::to_string(child_) + "/task");
-}
-
-std::size_t Server::private_memory() const {
-  std::ifstream rollup{"/proc/" + std::to_string(child_) + "/smaps_rollup"};
-  for (std::string word; rollup >> word;) {
-    if (word != "Anonymous:") continue;
-    std::size_t kibibytes = 0;
-    rollup >> kibibytes;
-    return kibibytes * 1024;
-  }
-  give_up("smaps_rollup does not tell");
-}
+std::size_t Server::processes() const { return proc::processes_of(child_).size(); }
+std::size_t Server::descriptors() const { return proc::entries_of(child_, "fd"); }
+std::size_t Server::threads() const { return proc::entries_of(child_, "task"); }
+std::size_t Server::private_memory() const { return proc::private_memory_of(child_); }
+std::size_t Server::sleeps() const { return proc::sleeps_of(child_); }
+std::chrono::milliseconds Server::processor_time() const { return proc::processor_time_of(child_); }
 
 FailedStart start_that_fails(const ModelInfo& model, std::string_view listen, Workers workers) {
   Report* const report = make_report();

@@ -34,6 +34,7 @@ struct Report {
   Count arrived = 0;
   std::array<Count, 4> departed{};  // by Departure
   std::array<Count, 4> refused{};   // by Refusal
+  Count paused = 0;                 // "out of descriptors" told
   Count draining = 0;
   Count stopped = 0;
   Statistics total{};  // once it has stopped
@@ -46,13 +47,21 @@ struct Report {
   }
 };
 
+/// In the server's own process: for `Setup::run`.
+[[nodiscard]] Report& own_report() noexcept;
+
 struct Setup {
   Service service = services::echo;
   ServeOptions options{};  // the model, the addresses and the events are not taken from here
   std::vector<std::string_view> listen{"tcp://127.0.0.1:0"};
   /// Runs in the child, instead of just `serve`.
   int (*run)(const Service& service, const ServeOptions& options) = serve;
+  /// At once. Where a client holds a worker until it leaves there are made so many of them.
+  unsigned clients = 32;
 };
+
+/// Of `wanted` clients as many as a test should hold at once: fewer where each costs a process.
+[[nodiscard]] unsigned clients_at_once(const ModelInfo& model, unsigned wanted) noexcept;
 
 /// The server is stopped (status 0 is expected) at the end of its life, unless that has been done
 /// before.
@@ -73,20 +82,25 @@ class Server {
   [[nodiscard]] Report& report() noexcept { return *report_; }
 
   void signal(int number) const;
-  /// Stops the process in its tracks, and lets it go on. Meanwhile the kernel still talks to its
-  /// clients.
+  /// To every process of the server, its children too.
+  void signal_all(int number) const;
+  /// Stops all of them in their tracks, and lets them go on. Meanwhile the kernel still talks to
+  /// their clients.
   void freeze() const;
   void thaw() const;
 
-  /// The exit status; throws when it does not exit in time, or is killed.
+  /// The exit status; throws when it does not exit in time, is killed, or leaves a child behind.
   int wait_for_exit();
   /// SIGTERM; the statistics at the end. The exit status is expected to be 0.
   Statistics stop();
 
-  /// What /proc says.
+  /// What /proc says of the server and its children together.
+  [[nodiscard]] std::size_t processes() const;
   [[nodiscard]] std::size_t descriptors() const;
   [[nodiscard]] std::size_t threads() const;
-  [[nodiscard]] std::size_t private_memory() const;  // bytes
+  [[nodiscard]] std::size_t private_memory() const;  // bytes; what is shared counts once
+  [[nodiscard]] std::size_t sleeps() const;          // system calls that had to wait, so far
+  [[nodiscard]] std::chrono::milliseconds processor_time() const;
 
  private:
   Server(const ModelInfo& model, const Setup& setup, Report* report);

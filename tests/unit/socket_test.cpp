@@ -165,7 +165,9 @@ TEST(Resolve, LocalhostIsBothLoopbacksWithoutAskingAServer) {
 }
 
 TEST(Resolve, TheStarIsEveryAddressToBindAndLoopbackToConnect) {
-  EXPECT_EQ(text_of(resolved("*:80", true)), has_ipv6() ? "tcp://[::]:80" : "tcp://0.0.0.0:80");
+  // Where IPv6 is only switched off [::] can still be bound, and takes IPv4.
+  const bool both = is_own_address(resolved("[::]:0"));
+  EXPECT_EQ(text_of(resolved("*:80", true)), both ? "tcp://[::]:80" : "tcp://0.0.0.0:80");
   EXPECT_EQ(text_of(resolved("*:80", false)), "tcp://127.0.0.1:80");
 }
 
@@ -318,12 +320,17 @@ TEST(Listen, WorkersShareTheConnections) {
   EXPECT_EQ(accepted[0] + accepted[1], clients.size());
 }
 
-TEST(Listen, AWildcardTakesBothFamilies) {
-  if (!has_ipv6()) GTEST_SKIP() << "this machine has no IPv6";
-  for (const auto* const host : {"*", "[::]"}) {
+TEST(Listen, AWildcardTakesEveryFamilyThereIs) {
+  std::vector<std::string_view> wildcards{"*"};
+  std::vector<std::string_view> loopbacks{"127.0.0.1"};
+  if (has_ipv6()) {
+    wildcards.push_back("[::]");
+    loopbacks.push_back("[::1]");
+  }
+  for (const std::string_view host : wildcards) {
     const auto listening = listen_first(at_port(host, 0));
     ASSERT_TRUE(listening) << host;
-    for (const auto* const loopback : {"127.0.0.1", "[::1]"}) {
+    for (const std::string_view loopback : loopbacks) {
       const Socket client = connect_to(resolved(at_port(loopback, port_of(*listening)), false));
       const Socket peer = accept_from(*listening);
       EXPECT_EQ(text_of(*peer_address(peer.descriptor())), text_of(address_of(client)));
@@ -332,13 +339,16 @@ TEST(Listen, AWildcardTakesBothFamilies) {
 }
 
 TEST(Listen, TheIpv4WildcardLeavesIpv6Alone) {
-  if (!has_ipv6()) GTEST_SKIP() << "this machine has no IPv6";
   const auto listening = listen_first("0.0.0.0:0");
   ASSERT_TRUE(listening);
   const SocketAddress at = resolved(at_port("[::1]", port_of(*listening)), false);
   const auto client = make_stream_socket(AF_INET6, Blocking::yes);
-  ASSERT_TRUE(client);
-  EXPECT_EQ(sys::connect(client->descriptor(), at.get(), at.length), -ECONNREFUSED);
+  if (!client) {  // a kernel without IPv6 leaves nothing to connect with
+    EXPECT_EQ(client.error().error, EAFNOSUPPORT);
+    return;
+  }
+  EXPECT_EQ(sys::connect(client->descriptor(), at.get(), at.length),
+            has_ipv6() ? -ECONNREFUSED : -EADDRNOTAVAIL);
 }
 
 TEST(Listen, AnAddressOfAnotherMachineIsUnavailable) {
