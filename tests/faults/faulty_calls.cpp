@@ -94,6 +94,23 @@ auto interruptible(Call which, Real real) noexcept -> decltype(real()) {
   return call(which, real);
 }
 
+bool waits(int descriptor, int flags) noexcept {
+  return (flags & MSG_DONTWAIT) == 0 && (::fcntl(descriptor, F_GETFL) & O_NONBLOCK) == 0;
+}
+
+/// The same for one that does not wait, if the socket is made so: it may find nothing although it
+/// was told that there is something, and will be told again.
+template <class Real>
+auto finding_nothing(Call which, int descriptor, int flags, Real real) noexcept
+    -> decltype(real()) {
+  if (by_chance(8)) return static_cast<decltype(real())>(-EINTR);
+  const int planned = next_fault(which);
+  const int error = planned == 0 && by_chance(8) ? EAGAIN : planned;
+  if (error == 0 || (error == EAGAIN && waits(descriptor, flags))) return checked(real());
+  if (error == EAGAIN) tell_again(descriptor);
+  return static_cast<decltype(real())>(-error);
+}
+
 constexpr std::array<std::string_view, kCalls> kNames{
     "socket",         "bind",       "listen",          "connect",   "accept4",       "getsockname",
     "getpeername",    "getsockopt", "setsockopt",      "shutdown",  "recv",          "send",
@@ -108,9 +125,8 @@ constexpr std::array<int, sizeof...(kErrors)> kSome{kErrors...};
 }  // namespace
 
 std::string_view name_of(Call call) noexcept { return kNames[static_cast<std::size_t>(call)]; }
-// Not EAGAIN for recv and send: they say so only when there is nothing, and then tell later that
-// there is something. Not for a write to an eventfd or the poke of a pipe: EAGAIN means that it is
-// full, so that somebody is awake.
+// EAGAIN only for what does not wait (see finding_nothing). Not for a write to an eventfd or the
+// poke of a pipe: there it means that it is full, so that somebody is awake.
 std::span<const int> plausible_errors(Call call) noexcept {
   switch (call) {
     case Call::socket:
@@ -122,8 +138,8 @@ std::span<const int> plausible_errors(Call call) noexcept {
     case Call::connect:
       return kSome<ECONNREFUSED, ETIMEDOUT, EADDRNOTAVAIL, ENETUNREACH>;
     case Call::accept4:
-      return kSome<EINTR, ECONNABORTED, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM, EPROTO, ETIMEDOUT,
-                   EINVAL>;
+      return kSome<EINTR, EAGAIN, ECONNABORTED, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM, EPROTO,
+                   ETIMEDOUT, EINVAL>;
     case Call::getsockname:
     case Call::getsockopt:
       return kSome<ENOBUFS>;
@@ -134,9 +150,9 @@ std::span<const int> plausible_errors(Call call) noexcept {
     case Call::shutdown:
       return kSome<ENOTCONN>;
     case Call::recv:
-      return kSome<EINTR, ECONNRESET, ETIMEDOUT, ENOMEM, EHOSTUNREACH>;
+      return kSome<EINTR, EAGAIN, ECONNRESET, ETIMEDOUT, ENOMEM, EHOSTUNREACH>;
     case Call::send:
-      return kSome<EINTR, EPIPE, ECONNRESET, ENOBUFS, ENOMEM, ETIMEDOUT>;
+      return kSome<EINTR, EAGAIN, EPIPE, ECONNRESET, ENOBUFS, ENOMEM, ETIMEDOUT>;
     case Call::close:
       return kSome<EINTR, EIO>;
     case Call::duplicate:
@@ -223,8 +239,8 @@ int connect(int descriptor, const sockaddr* address, socklen_t length) noexcept 
 }
 
 int accept4(int descriptor, sockaddr* address, socklen_t* length, int flags) noexcept {
-  return interruptible(Call::accept4,
-                       [=] { return ::accept4(descriptor, address, length, flags); });
+  return finding_nothing(Call::accept4, descriptor, 0,
+                         [=] { return ::accept4(descriptor, address, length, flags); });
 }
 
 int getsockname(int descriptor, sockaddr* address, socklen_t* length) noexcept {
@@ -252,15 +268,16 @@ int shutdown(int descriptor, int how) noexcept {
 ssize_t recv(int descriptor, void* bytes, std::size_t size, int flags) noexcept {
   if (void (*const what)() = before_recv) what();
   const std::size_t asked = cut_short(size);
-  const ssize_t got =
-      interruptible(Call::recv, [=] { return ::recv(descriptor, bytes, asked, flags); });
+  const ssize_t got = finding_nothing(Call::recv, descriptor, flags,
+                                      [=] { return ::recv(descriptor, bytes, asked, flags); });
   if (asked < size && got > 0) tell_again(descriptor);
   return got;
 }
 
 ssize_t send(int descriptor, const void* bytes, std::size_t size, int flags) noexcept {
   const std::size_t asked = cut_short(size);
-  return interruptible(Call::send, [=] { return ::send(descriptor, bytes, asked, flags); });
+  return finding_nothing(Call::send, descriptor, flags,
+                         [=] { return ::send(descriptor, bytes, asked, flags); });
 }
 
 int close(int descriptor) noexcept {
