@@ -53,7 +53,7 @@ CONFORMANCE("statistics are exact") {
 }
 
 CONFORMANCE("the most at once is exact", several_at_once("always 1")) {
-  Server server{model};
+  Server server{model, {.options = {.workers = workers_for(model, 40)}}};
   for (const std::size_t crowd : {std::size_t{7}, std::size_t{40}, std::size_t{12}}) {
     const std::int64_t before = server.report().departures();
     std::deque<Client> clients;
@@ -110,7 +110,7 @@ CONFORMANCE("one more than the most of one address is refused and counted",
 
 CONFORMANCE("loopback clients have no limit by address unless asked for",
             several_at_once("one after another")) {
-  Server server{model};
+  Server server{model, {.options = {.workers = workers_for(model, 300)}}};
   std::deque<Client> clients;
   for (int left = 300; left != 0; --left) clients.emplace_back(server.address()).send("x");
   for (Client& client : clients) EXPECT_EQ(client.receive(1), "x");
@@ -203,7 +203,7 @@ CONFORMANCE("descriptors and threads are back at their level after 500 clients")
 }
 
 CONFORMANCE("memory is back at its level after many clients", several_at_once("many")) {
-  Server server{model};
+  Server server{model, {.options = {.workers = workers_for(model, 200)}}};
   const auto crowd = [&server] {
     std::deque<Client> clients;
     for (int left = 200; left != 0; --left)

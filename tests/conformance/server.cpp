@@ -67,10 +67,36 @@ Report* make_report() {
 
 [[noreturn]] void give_up(const std::string& why) { throw std::runtime_error{why}; }
 
+std::string directory_of(pid_t process) { return "/proc/" + std::to_string(process) + "/"; }
+
+/// None for a process that is gone.
 std::size_t entries_in(const std::string& directory) {
+  std::error_code gone;
   std::size_t count = 0;
-  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator{directory}) ++count;
+  for (std::filesystem::directory_iterator at{directory, gone}, end; !gone && at != end;
+       at.increment(gone))
+    ++count;
   return count;
+}
+
+/// 'T' for stopped, 'Z' for ended and not waited for, or gone; see proc(5).
+char state_of(pid_t process) {
+  std::ifstream file{directory_of(process) + "stat"};
+  std::string line;
+  std::getline(file, line);
+  const std::size_t name_ends = line.rfind(')');
+  return name_ends == std::string::npos ? 'Z' : line.at(name_ends + 2);
+}
+
+std::size_t anonymous_memory(pid_t process) {
+  std::ifstream rollup{directory_of(process) + "smaps_rollup"};
+  for (std::string word; rollup >> word;) {
+    if (word != "Anonymous:") continue;
+    std::size_t kibibytes = 0;
+    rollup >> kibibytes;
+    return kibibytes * 1024;
+  }
+  return 0;
 }
 
 Setup with_service(Setup setup, Task<> (*service)(Report&, Stream), Report& report) {
@@ -160,9 +186,28 @@ void Server::freeze() const {
     return ::waitid(P_PID, static_cast<id_t>(child_), &info, WSTOPPED | WNOHANG) == 0 &&
            info.si_pid == child_;
   });
+  for (const pid_t child : children()) {  // there will be no more of them now
+    (void)::kill(child, SIGSTOP);
+    wait_until("a child has stopped in its tracks", [child] {
+      const char state = state_of(child);
+      return state == 'T' || state == 'Z';
+    });
+  }
 }
 
-void Server::thaw() const { signal(SIGCONT); }
+void Server::thaw() const {
+  for (const pid_t child : children()) (void)::kill(child, SIGCONT);
+  signal(SIGCONT);
+}
+
+std::vector<pid_t> Server::children() const {
+  const std::string process = std::to_string(child_);
+  std::ifstream list{"/proc/" + process + "/task/" + process + "/children"};
+  std::vector<pid_t> found;
+  for (pid_t child = 0; list >> child;)
+    if (state_of(child) != 'Z') found.push_back(child);
+  return found;
+}
 
 bool Server::has_ended() const noexcept {
   siginfo_t info{};
@@ -188,22 +233,22 @@ Statistics Server::stop() {
 }
 
 std::size_t Server::descriptors() const {
-  return entries_in("/proc/" + std::to_string(child_) + "/fd");
+  std::size_t count = entries_in(directory_of(child_) + "fd");
+  for (const pid_t child : children()) count += entries_in(directory_of(child) + "fd");
+  return count;
 }
 
 std::size_t Server::threads() const {
-  return entries_in("/proc/" + std::to_string(child_) + "/task");
+  std::size_t count = entries_in(directory_of(child_) + "task");
+  for (const pid_t child : children()) count += entries_in(directory_of(child) + "task");
+  return count;
 }
 
 std::size_t Server::private_memory() const {
-  std::ifstream rollup{"/proc/" + std::to_string(child_) + "/smaps_rollup"};
-  for (std::string word; rollup >> word;) {
-    if (word != "Anonymous:") continue;
-    std::size_t kibibytes = 0;
-    rollup >> kibibytes;
-    return kibibytes * 1024;
-  }
-  give_up("smaps_rollup does not tell");
+  std::size_t bytes = anonymous_memory(child_);
+  if (bytes == 0) give_up("smaps_rollup does not tell");
+  for (const pid_t child : children()) bytes += anonymous_memory(child);
+  return bytes;
 }
 
 FailedStart start_that_fails(const ModelInfo& model, std::string_view listen, Workers workers) {

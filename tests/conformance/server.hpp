@@ -32,7 +32,7 @@ struct Report {
   Count doors = 0;  // addresses that it listens at
   std::array<std::array<char, kLongest>, 4> listening_at{};
   Count arrived = 0;
-  std::array<Count, 4> departed{};  // by Departure
+  std::array<Count, 5> departed{};  // by Departure
   std::array<Count, 4> refused{};   // by Refusal
   Count draining = 0;
   Count stopped = 0;
@@ -42,7 +42,7 @@ struct Report {
   std::array<Count, 64> facts{};  // what a service under test has to say
 
   [[nodiscard]] std::int64_t departures() const noexcept {
-    return departed[0] + departed[1] + departed[2] + departed[3];
+    return departed[0] + departed[1] + departed[2] + departed[3] + departed[4];
   }
 };
 
@@ -73,8 +73,8 @@ class Server {
   [[nodiscard]] Report& report() noexcept { return *report_; }
 
   void signal(int number) const;
-  /// Stops the process in its tracks, and lets it go on. Meanwhile the kernel still talks to its
-  /// clients.
+  /// Stops the process and its children in their tracks, and lets them go on. Meanwhile the kernel
+  /// still talks to their clients.
   void freeze() const;
   void thaw() const;
 
@@ -83,7 +83,10 @@ class Server {
   /// SIGTERM; the statistics at the end. The exit status is expected to be 0.
   Statistics stop();
 
-  /// What /proc says.
+  /// Its living children; exact while it is frozen, or does nothing.
+  [[nodiscard]] std::vector<pid_t> children() const;
+
+  /// What /proc says, of the process and its children together.
   [[nodiscard]] std::size_t descriptors() const;
   [[nodiscard]] std::size_t threads() const;
   [[nodiscard]] std::size_t private_memory() const;  // bytes

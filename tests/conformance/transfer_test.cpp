@@ -136,7 +136,7 @@ void serve_at_once(const Server& server, unsigned count) {
 }
 
 CONFORMANCE("1000 clients at once each get their own bytes", several_at_once("1000 at once")) {
-  Server server{model};
+  Server server{model, {.options = {.workers = workers_for(model, 1000)}}};
   serve_at_once(server, 1000);
   const Statistics total = server.stop();
   EXPECT_EQ(total.connections, 1000U);
@@ -187,7 +187,7 @@ CONFORMANCE("data behind an urgent byte arrives") {
 /// Everything happens while the server cannot look: it is told of it all at once.
 void arrives_at_once(const ModelInfo& model, unsigned count, void (*act)(Client& client),
                      std::string_view wanted) {
-  Server server{model};
+  Server server{model, {.options = {.workers = workers_for(model, count)}}};
   std::deque<Client> clients;
   for (unsigned index = 0; index < count; ++index) clients.emplace_back(server.address());
   if (model.launcher != LauncherKind::iterative) {  // the receives are waiting
@@ -254,7 +254,10 @@ CONFORMANCE("nothing is lost when signals interrupt the server") {
   const std::string bytes = bytes_of_size(amount(1, 64) * 1_MiB);
   std::string back;
   for (std::size_t sent = 0; back.size() < bytes.size();) {
-    for (const int signal : {SIGUSR1, SIGWINCH, SIGUSR1}) server.signal(signal);
+    for (const int signal : {SIGUSR1, SIGWINCH, SIGUSR1}) {
+      server.signal(signal);
+      for (const pid_t child : server.children()) (void)::kill(child, signal);
+    }
     sent += client.send_some(std::string_view{bytes}.substr(sent, 16_KiB));
     back += client.receive_some();
   }
