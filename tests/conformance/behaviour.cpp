@@ -66,6 +66,14 @@ Models one_for_each_engine(std::string_view why) noexcept {
           why};
 }
 
+bool clients_hold_workers(const ModelInfo& model) noexcept {
+  return model.launcher == LauncherKind::prefork || model.launcher == LauncherKind::thread_pool;
+}
+
+Workers workers_for(const ModelInfo& model, unsigned clients) noexcept {
+  return clients_hold_workers(model) ? Workers{clients} : Workers::by_model();
+}
+
 unsigned amount(unsigned every_day, unsigned nightly) noexcept {
   const char* const asked = std::getenv("HEADRACE_NIGHTLY");
   return asked != nullptr && std::string_view{asked} == "1" ? nightly : every_day;

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "headrace/model.hpp"
+#include "headrace/serve.hpp"
 
 namespace headrace::conformance {
 
@@ -27,6 +28,11 @@ struct Models {
 [[nodiscard]] Models event_loops(std::string_view why) noexcept;
 /// The first model of each engine.
 [[nodiscard]] Models one_for_each_engine(std::string_view why) noexcept;
+
+/// Whether a client holds a worker until it closes, and others wait for one to be free.
+[[nodiscard]] bool clients_hold_workers(const ModelInfo& model) noexcept;
+/// As many workers as let `clients` be served at once, where it matters.
+[[nodiscard]] Workers workers_for(const ModelInfo& model, unsigned clients) noexcept;
 
 /// How much of something: more in `make nightly` (HEADRACE_NIGHTLY=1).
 [[nodiscard]] unsigned amount(unsigned every_day, unsigned nightly) noexcept;

@@ -142,7 +142,10 @@ CONFORMANCE("clients still in the queue at the stop are served",
   for (Client& client : clients) client.wait_until_delivered();
   server.signal(SIGTERM);
   server.thaw();
-  for (Client& client : clients) EXPECT_EQ(client.receive_until_end(), "am I late?");
+  for (Client& client : clients) {
+    EXPECT_EQ(client.receive_until_end(), "am I late?");
+    if (clients_hold_workers(model)) client.close();  // or the 33rd waits for it
+  }
   clients.clear();
   EXPECT_EQ(server.wait_for_exit(), 0);
   EXPECT_EQ(server.report().total.connections, 50U);
@@ -230,7 +233,10 @@ CONFORMANCE("many clients in full flow all get a clean end", several_at_once("ma
   for (int left = 100; left != 0; --left) clients.emplace_back(server.address()).send(bytes);
   for (Client& client : clients) client.wait_until_delivered();
   server.signal(SIGTERM);
-  for (Client& client : clients) EXPECT_TRUE(same(client.receive_until_end(), bytes));
+  for (Client& client : clients) {
+    EXPECT_TRUE(same(client.receive_until_end(), bytes));
+    if (clients_hold_workers(model)) client.close();  // or the 33rd waits for it
+  }
   clients.clear();
   EXPECT_EQ(server.wait_for_exit(), 0);
   EXPECT_EQ(server.report().total.cut, 0U);

@@ -178,6 +178,12 @@ void Server::freeze() const {
 
 void Server::thaw() const { signal_all(SIGCONT); }
 
+std::vector<pid_t> Server::children() const {
+  std::vector<pid_t> all = proc::processes_of(child_);
+  std::erase(all, child_);
+  return all;
+}
+
 bool Server::has_ended() const noexcept {
   siginfo_t info{};
   return ::waitid(P_PID, static_cast<id_t>(child_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&

@@ -32,8 +32,8 @@ struct Report {
   Count doors = 0;  // addresses that it listens at
   std::array<std::array<char, kLongest>, 4> listening_at{};
   Count arrived = 0;
-  std::array<Count, 4> departed{};  // by Departure
-  std::array<Count, 4> refused{};   // by Refusal
+  std::array<Count, 5> departed{};  // by Departure
+  std::array<Count, 5> refused{};   // by Refusal
   Count paused = 0;                 // "out of descriptors" told
   Count draining = 0;
   Count stopped = 0;
@@ -43,7 +43,7 @@ struct Report {
   std::array<Count, 64> facts{};  // what a service under test has to say
 
   [[nodiscard]] std::int64_t departures() const noexcept {
-    return departed[0] + departed[1] + departed[2] + departed[3];
+    return departed[0] + departed[1] + departed[2] + departed[3] + departed[4];
   }
 };
 
@@ -93,6 +93,9 @@ class Server {
   int wait_for_exit();
   /// SIGTERM; the statistics at the end. The exit status is expected to be 0.
   Statistics stop();
+
+  /// Its living children; exact while it is frozen, or does nothing.
+  [[nodiscard]] std::vector<pid_t> children() const;
 
   /// What /proc says of the server and its children together.
   [[nodiscard]] std::size_t processes() const;
