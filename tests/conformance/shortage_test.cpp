@@ -128,7 +128,8 @@ CONFORMANCE("beyond FD_SETSIZE a client is refused and counted, and the others a
   EXPECT_GT(served, 900U);
   EXPECT_LT(served, 1024U);
   for (std::size_t index = 0; index < served; ++index) ASSERT_EQ(clients[index].receive(1), "x");
-  for (std::size_t index = served; index < kTooMany; ++index) clients[index].receive_to_any_end();
+  for (std::size_t index = served; index + 1 < kTooMany; ++index)
+    clients[index].receive_to_any_end();
   clients.pop_front();
   wait_until("one has left", [&] { return server.report().departures() == 1; });
   Client late{server.address()};
