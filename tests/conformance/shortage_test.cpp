@@ -138,6 +138,11 @@ CONFORMANCE("beyond FD_SETSIZE a client is refused and counted, and the others a
   wait_until("one has left", [&] { return server.report().departures() == 2; });
   Client late{server.address()};
   EXPECT_EQ(late.echo("room for me?"), "room for me?");
+  late.close();
+  clients.clear();
+  const Statistics total = server.stop();
+  EXPECT_EQ(total.connections, served + 1);
+  EXPECT_EQ(total.refused, kTooMany - served);
   EXPECT_EQ(server.report().failed, 0);
 }
 
