@@ -179,6 +179,10 @@ void Server::signal(int number) const {
   if (::kill(child_, number) != 0) give_up("the server is not there to be signalled");
 }
 
+void Server::signal_group(int number) const {
+  if (::kill(-child_, number) != 0) give_up("the server is no group to be signalled");
+}
+
 void Server::freeze() const {
   signal(SIGSTOP);
   wait_until("the server has stopped in its tracks", [this] {
@@ -207,6 +211,13 @@ std::vector<pid_t> Server::children() const {
   for (pid_t child = 0; list >> child;)
     if (state_of(child) != 'Z') found.push_back(child);
   return found;
+}
+
+void Server::kill() {
+  signal(SIGKILL);
+  wait_until("the server is dead", [this] { return has_ended(); });
+  (void)::waitpid(child_, nullptr, 0);
+  running_ = false;
 }
 
 bool Server::has_ended() const noexcept {
@@ -250,6 +261,8 @@ std::size_t Server::private_memory() const {
   for (const pid_t child : children()) bytes += anonymous_memory(child);
   return bytes;
 }
+
+bool is_gone(pid_t process) { return state_of(process) == 'Z'; }
 
 FailedStart start_that_fails(const ModelInfo& model, std::string_view listen, Workers workers) {
   Report* const report = make_report();

@@ -73,11 +73,15 @@ class Server {
   [[nodiscard]] Report& report() noexcept { return *report_; }
 
   void signal(int number) const;
+  /// For a server that leads a process group.
+  void signal_group(int number) const;
   /// Stops the process and its children in their tracks, and lets them go on. Meanwhile the kernel
   /// still talks to their clients.
   void freeze() const;
   void thaw() const;
 
+  /// SIGKILL; what it has reported until then remains.
+  void kill();
   /// The exit status; throws when it does not exit in time, or is killed.
   int wait_for_exit();
   /// SIGTERM; the statistics at the end. The exit status is expected to be 0.
@@ -102,6 +106,9 @@ class Server {
   pid_t child_ = -1;
   bool running_ = false;
 };
+
+/// Whether a process is there no more, or only still to be waited for.
+[[nodiscard]] bool is_gone(pid_t process);
 
 /// Starts a server that is not expected to come to listen, and returns its exit status and why it
 /// failed.
