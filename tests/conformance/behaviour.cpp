@@ -54,6 +54,14 @@ Models iterative_only(std::string_view why) noexcept {
   return {[](const ModelInfo& model) { return model.launcher == LauncherKind::iterative; }, why};
 }
 
+Models forking(std::string_view why) noexcept {
+  return {[](const ModelInfo& model) {
+            return model.launcher == LauncherKind::process_per_connection ||
+                   model.launcher == LauncherKind::prefork;
+          },
+          why};
+}
+
 Models event_loops(std::string_view why) noexcept {
   return {[](const ModelInfo& model) { return model.launcher == LauncherKind::event_loop; }, why};
 }

@@ -25,6 +25,7 @@ struct Models {
 /// Not `iterative`: several clients are served at the same time.
 [[nodiscard]] Models several_at_once(std::string_view why) noexcept;
 [[nodiscard]] Models iterative_only(std::string_view why) noexcept;
+[[nodiscard]] Models forking(std::string_view why) noexcept;
 [[nodiscard]] Models event_loops(std::string_view why) noexcept;
 /// The first model of each engine.
 [[nodiscard]] Models one_for_each_engine(std::string_view why) noexcept;

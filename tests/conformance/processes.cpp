@@ -110,4 +110,9 @@ bool all_are_stopped(pid_t group) {
   });
 }
 
+bool is_gone(pid_t process) {
+  const auto fields = fields_of(process);
+  return fields.empty() || fields.front() == "Z";
+}
+
 }  // namespace headrace::conformance::proc

@@ -23,5 +23,7 @@ namespace headrace::conformance::proc {
 [[nodiscard]] std::chrono::milliseconds processor_time_of(pid_t group);
 /// By SIGSTOP. Those that have ended do not count.
 [[nodiscard]] bool all_are_stopped(pid_t group);
+/// Whether a process is there no more, or only still to be waited for.
+[[nodiscard]] bool is_gone(pid_t process);
 
 }  // namespace headrace::conformance::proc

@@ -184,6 +184,13 @@ std::vector<pid_t> Server::children() const {
   return all;
 }
 
+void Server::kill() {
+  signal(SIGKILL);
+  wait_until("the server is dead", [this] { return has_ended(); });
+  (void)::waitpid(child_, nullptr, 0);
+  running_ = false;
+}
+
 bool Server::has_ended() const noexcept {
   siginfo_t info{};
   return ::waitid(P_PID, static_cast<id_t>(child_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&

@@ -89,6 +89,9 @@ class Server {
   void freeze() const;
   void thaw() const;
 
+  /// SIGKILL; what it has reported until then remains.
+  void kill();
+
   /// The exit status; throws when it does not exit in time, is killed, or leaves a child behind.
   int wait_for_exit();
   /// SIGTERM; the statistics at the end. The exit status is expected to be 0.
