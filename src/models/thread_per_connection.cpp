@@ -33,7 +33,10 @@ class ThreadPerConnection {
     for (int left = server_.backlog; left > 0; --left) {
       auto queued = acceptor.next_queued();
       if (!queued) break;
-      serve(std::move(*queued));
+      if (server_.service.concurrency == Concurrency::one && !connections_.empty())
+        server_.table.turn_away(*queued->info, Refusal::draining);
+      else
+        serve(std::move(*queued));
     }
     acceptor.close();
     drain();

@@ -255,17 +255,22 @@ int serve_command(const Command& command, const Words& words) {
   CLI::App app;
   dress(app, command,
         "Runs SERVICE until SIGTERM or Ctrl-C, which drain; a second one ends it at once.\n"
-        "SERVICE: echo (discard, reply, talk and chat are not in this version yet).\n"
+        "SERVICE: echo; discard (throws all away); reply (\"has recv:\" and what came, once);\n"
+        "talk (you answer on stdin, one client after another).  Not in this version yet: chat.\n"
         "ADDR: tcp://HOST:PORT, HOST:PORT, PORT (loopback), *:PORT, unix:/PATH, unix:@NAME.");
   app.footer(model_names());
   add(app, "service", "SERVICE", service, as_it_is, "");
   add_serve_options(app, arguments);
   return parse_and_run(command, app, words, [&] {
-    if (service.empty()) return complain_about(command, "which SERVICE? This version has echo");
+    if (service.empty())
+      return complain_about(command,
+                            "which SERVICE? This version has echo, discard, reply and talk");
     const auto known = parse_service(service);
     if (!known) return complain_about(command, known.error());
     const auto workers = check_workers(arguments.options.workers, arguments.options.model);
     if (!workers) return complain_about(command, "--workers: " + workers.error());
+    const auto alone = check_one_at_a_time(*known, *workers);
+    if (!alone) return complain_about(command, "--workers: " + alone.error());
     arguments.service = *known;
     return run_serve(arguments);
   });

@@ -69,7 +69,8 @@ Json counts(const Statistics& now) {
 
 class JsonEvents final : public ServerEvents {
  public:
-  JsonEvents(Log& log, std::chrono::nanoseconds drain) : log_{log}, drain_{drain} {}
+  JsonEvents(Log& log, std::chrono::nanoseconds drain, Level comings)
+      : log_{log}, drain_{drain}, comings_{comings} {}
 
   bool wants_messages() const noexcept override { return log_.wants(Level::detail); }
 
@@ -84,7 +85,7 @@ class JsonEvents final : public ServerEvents {
   }
 
   void arrived(const ConnectionView& connection) noexcept override {
-    say(Level::detail, "arrived", [&]() -> Json {
+    say(comings_, "arrived", [&]() -> Json {
       arrivals_.note(connection.id);
       return {{"id", connection.id}, {"peer", shown(connection.peer)}};
     });
@@ -98,7 +99,7 @@ class JsonEvents final : public ServerEvents {
   }
 
   void departed(const ConnectionView& connection, Departure how) noexcept override {
-    say(Level::detail, "departed", [&]() -> Json {
+    say(comings_, "departed", [&]() -> Json {
       Json fields{{"id", connection.id}, {"peer", shown(connection.peer)}, {"how", key_of(how)}};
       if (const auto stayed = arrivals_.take(connection.id))
         fields["seconds"] = seconds_in(*stayed);
@@ -159,14 +160,16 @@ class JsonEvents final : public ServerEvents {
 
   Log& log_;
   std::chrono::nanoseconds drain_;
+  Level comings_;
   ArrivalTimes arrivals_;
   OncePerSecond refusals_;
 };
 
 }  // namespace
 
-std::unique_ptr<ServerEvents> make_json_events(Log& log, std::chrono::nanoseconds drain) {
-  return std::make_unique<JsonEvents>(log, drain);
+std::unique_ptr<ServerEvents> make_json_events(Log& log, std::chrono::nanoseconds drain,
+                                               Level comings) {
+  return std::make_unique<JsonEvents>(log, drain, comings);
 }
 
 }  // namespace headrace::tool

@@ -24,7 +24,8 @@ std::string traffic(std::uint64_t messages, std::uint64_t in, std::uint64_t out)
 
 class TextEvents final : public ServerEvents {
  public:
-  TextEvents(Log& log, std::chrono::nanoseconds drain) : log_{log}, drain_{drain} {}
+  TextEvents(Log& log, std::chrono::nanoseconds drain, Level comings)
+      : log_{log}, drain_{drain}, comings_{comings} {}
 
   bool wants_messages() const noexcept override { return log_.wants(Level::detail); }
 
@@ -37,7 +38,7 @@ class TextEvents final : public ServerEvents {
   }
 
   void arrived(const ConnectionView& connection) noexcept override {
-    log_.say(Level::detail, [&] {
+    log_.say(comings_, [&] {
       arrivals_.note(connection.id);
       return fmt::format("#{} {} arrived", connection.id, shown(connection.peer));
     });
@@ -53,7 +54,7 @@ class TextEvents final : public ServerEvents {
   }
 
   void departed(const ConnectionView& connection, Departure how) noexcept override {
-    log_.say(Level::detail, [&] {
+    log_.say(comings_, [&] {
       const auto stayed = arrivals_.take(connection.id);
       const std::string_view reason = to_text(how);
       return fmt::format(
@@ -115,14 +116,16 @@ class TextEvents final : public ServerEvents {
  private:
   Log& log_;
   std::chrono::nanoseconds drain_;
+  Level comings_;
   ArrivalTimes arrivals_;
   OncePerSecond refusals_;
 };
 
 }  // namespace
 
-std::unique_ptr<ServerEvents> make_text_events(Log& log, std::chrono::nanoseconds drain) {
-  return std::make_unique<TextEvents>(log, drain);
+std::unique_ptr<ServerEvents> make_text_events(Log& log, std::chrono::nanoseconds drain,
+                                               Level comings) {
+  return std::make_unique<TextEvents>(log, drain, comings);
 }
 
 std::string_view to_text(Departure how) noexcept {
