@@ -315,9 +315,9 @@ int models_command(const Command& command, const Words& words) {
   ModelsArguments arguments;
   CLI::App app;
   dress(app, command,
-        "Lists every I/O model: who runs a connection (launcher), how a thread waits (engine), "
-        "workers\n"
-        "by default, limits, and whether it runs on this machine.");
+        "Lists every I/O model: who runs a connection (launcher), how a thread waits (engine),\n"
+        "workers by default, system calls a message, cost, limit, and whether it runs here;\n"
+        "then what this machine allows: descriptors, threads, the longest backlog.");
   app.add_flag("--json", arguments.json, "as JSON")->disable_flag_override();
   return parse_and_run(command, app, words, [&] { return run_models(arguments); });
 }
