@@ -45,11 +45,13 @@ class PlainEvents final : public ServerEvents {
   }
   void stopped(const Statistics& total) noexcept override {
     print(
-        "%ju connections, %ju bytes in, %ju bytes out, %ju at most at once, %ju refused, %ju timed "
+        "%ju connection%s, %ju bytes in, %ju bytes out, %ju at most at once, %ju refused, %ju "
+        "timed "
         "out, "
         "%ju reset, %ju cut",
-        total.connections, total.bytes_received, total.bytes_sent, total.most_at_once,
-        total.refused, total.timed_out, total.reset, total.cut);
+        total.connections, total.connections == 1 ? "" : "s", total.bytes_received,
+        total.bytes_sent, total.most_at_once, total.refused, total.timed_out, total.reset,
+        total.cut);
   }
 
  private:

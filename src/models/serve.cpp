@@ -96,7 +96,9 @@ Limits limits_for(const ServeOptions& options) noexcept {
       descriptors > 2 * kSparedDescriptors ? descriptors - kSparedDescriptors : descriptors;
   const Limit total = options.max_connections;
   const Limit each = options.max_per_address;
-  return {.total = total.is_automatic() || total.is_none() ? possible : total.number(),
+  return {.total = total.is_automatic() ? possible
+                   : total.is_none()    ? descriptors  // accepting pauses before that is reached
+                                        : total.number(),
           .per_address = each.is_automatic() ? 256
                          : each.is_none()    ? ~0U
                                              : each.number(),

@@ -16,6 +16,7 @@ class Echo(unittest.TestCase):
                     peer.shutdown(socket.SHUT_WR)
                     self.assertEqual(receive_until_end(peer), b"hello\n")
                 self.assertEqual(example.stop(), 0)
+                example.wait_for(r"\n1 connection, 6 bytes in, 6 bytes out, 1 at most at once, ")
 
     def test_refuses_a_model_that_is_none(self):
         done = run("echo", ANY_PORT, "kqueue")
