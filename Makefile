@@ -149,7 +149,8 @@ fuzz: ## Run every fuzzer of tests/fuzz for FUZZ_SECONDS
 
 .PHONY: readme
 readme: build ## Run the commands that the README tells people to type
-	@echo '== running the documents'
+	@scripts/install-packages.sh tests  # nc and python3, which the blocks use
+	echo '== running the documents'
 	scripts/check-readme.sh build README.md README.zh-CN.md CONTRIBUTING.md
 
 .PHONY: check

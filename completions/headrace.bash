@@ -46,7 +46,7 @@ _headrace() {
   elif [[ $word == -* ]]; then
     choices=$(_headrace_options "$command")
   elif [[ $command == serve ]]; then
-    choices="echo $(_headrace_options serve)"
+    choices="echo discard reply talk $(_headrace_options serve)"
   elif [[ $command == help ]]; then
     choices='serve bench models'
   else

@@ -14,6 +14,9 @@ complete -c headrace -n '__fish_seen_subcommand_from help' -a 'serve bench model
 
 set -l serve -n '__fish_seen_subcommand_from serve'
 complete -c headrace $serve -a echo -d 'Send back what is received'
+complete -c headrace $serve -a discard -d 'Throw away what is received'
+complete -c headrace $serve -a reply -d 'Answer once, and close'
+complete -c headrace $serve -a talk -d 'You answer, one client after another'
 complete -c headrace $serve -x -l listen -d 'Where; may be repeated'
 complete -c headrace $serve -x -l model -d 'How connections are served' \
     -a 'iterative process prefork thread pool polling select poll epoll-level epoll-edge io_uring'

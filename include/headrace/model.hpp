@@ -49,10 +49,19 @@ struct ModelInfo {
   bool built;                ///< this version of headrace has it
 };
 
+/// More of a model, for a person who chooses. Static storage.
+struct ModelFacts {
+  std::string_view seed_name;  ///< what courses call it: "epoll ET server"; empty where they do not
+  std::string_view system_calls;  ///< those that an echo of one message takes
+  std::string_view cost;          ///< what else it takes
+};
+
 /// Every model there is, in the order history invented them.
 [[nodiscard]] std::span<const ModelInfo> all_models() noexcept;
 
 [[nodiscard]] const ModelInfo& info(Model model) noexcept;
+
+[[nodiscard]] const ModelFacts& facts(Model model) noexcept;
 
 /// By name; null when there is none of that name.
 [[nodiscard]] const ModelInfo* find_model(std::string_view name) noexcept;

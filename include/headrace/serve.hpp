@@ -35,18 +35,21 @@ class AddressList {
 class Limit {
  public:
   constexpr Limit(std::uint32_t number) noexcept : value_{number} {}
-  [[nodiscard]] static constexpr Limit none() noexcept { return Limit{kNone}; }
-  [[nodiscard]] static constexpr Limit automatic() noexcept { return Limit{kAutomatic}; }
-  [[nodiscard]] constexpr bool is_none() const noexcept { return value_ == kNone; }
-  [[nodiscard]] constexpr bool is_automatic() const noexcept { return value_ == kAutomatic; }
+  [[nodiscard]] static constexpr Limit none() noexcept { return Limit{Special::none}; }
+  [[nodiscard]] static constexpr Limit automatic() noexcept { return Limit{Special::automatic}; }
+  [[nodiscard]] constexpr bool is_none() const noexcept { return is(Special::none); }
+  [[nodiscard]] constexpr bool is_automatic() const noexcept { return is(Special::automatic); }
   [[nodiscard]] constexpr std::uint32_t number() const noexcept {
     return static_cast<std::uint32_t>(value_);
   }
 
  private:
-  static constexpr std::int64_t kNone = -1;
-  static constexpr std::int64_t kAutomatic = -2;
-  explicit constexpr Limit(std::int64_t value) noexcept : value_{value} {}
+  enum class Special : std::int64_t { none = -1, automatic = -2 };  // no number is one of these
+  explicit constexpr Limit(Special value) noexcept : value_{static_cast<std::int64_t>(value)} {}
+  [[nodiscard]] constexpr bool is(Special value) const noexcept {
+    return value_ == static_cast<std::int64_t>(value);
+  }
+
   std::int64_t value_;
 };
 
@@ -97,7 +100,8 @@ struct ServeOptions {
   Workers workers = Workers::by_model();
   Backlog backlog{};
   /// Connections at once; more are accepted and closed. Automatic: the descriptor limit, raised to
-  /// the hard one, less 64.
+  /// the hard one, less 64. None: as many as there are descriptors (a million at most); then
+  /// accepting pauses, and who comes waits in the backlog.
   Limit max_connections = Limit::automatic();
   /// The same for one peer address. Automatic: 256, but none for loopback and Unix peers.
   Limit max_per_address = Limit::automatic();

@@ -14,7 +14,8 @@ namespace headrace {
 /// What a service cannot do without. A model that lacks it refuses, naming those that have it.
 enum class Needs : std::uint8_t { nothing, shared_memory };
 
-/// How many clients a service can serve at once.
+/// How many clients a service can serve at once. `one`: under every model the next client is not
+/// accepted before the present one has left; several workers are refused.
 enum class Concurrency : std::uint8_t { unlimited, one };
 
 /// A coroutine that serves one peer, with what it needs of its model. A plain coroutine function

@@ -3,11 +3,67 @@
 // The services that come with headrace, for `headrace serve NAME` and for programs of your own.
 #pragma once
 
+#include "headrace/result.hpp"
 #include "headrace/service.hpp"
 
-namespace headrace::services {
+namespace headrace {
+
+class Stopper;
+
+namespace services {
 
 /// Sends back what it receives, until the peer closes, goes quiet or fails (RFC 862).
 Task<> echo(Stream peer);
 
-}  // namespace headrace::services
+/// Reads and throws away what it receives, until the peer closes, goes quiet or fails (RFC 863).
+Task<> discard(Stream peer);
+
+/// Answers once, with `has recv:` and the first bytes that came, at most 64 KiB; then closes. What
+/// comes later is thrown away, for five seconds at most, so that the answer is not lost to a reset.
+Task<> reply(Stream peer);
+
+/// Whoever answers in `talk`: a person at a terminal, or a program behind two pipes.
+///
+/// Outlives the server, and is made before it: what was typed and not sent yet is kept in memory
+/// that children share, so that the next client gets it under every model.
+class Operator {
+ public:
+  /// Borrows the descriptors and leaves them as they are, blocking. With a `stopper` the server is
+  /// stopped once the input has ended and the client in service has left; without one further
+  /// clients are only listened to. Throws std::bad_alloc.
+  Operator(int input, int output, Stopper* stopper = nullptr);
+  Operator(const Operator&) = delete;
+  Operator& operator=(const Operator&) = delete;
+  virtual ~Operator();
+
+  /// The failure of the write that ended the showing, if one has; the server was then stopped.
+  [[nodiscard]] Result<> showing() const noexcept;
+
+ protected:
+  /// How `bytes` of the client in service are to be written; valid until the next call. As they
+  /// are, unless overridden.
+  [[nodiscard]] virtual ByteView shown(ByteView bytes) { return bytes; }
+  /// What is to be written behind the last bytes of a client.
+  [[nodiscard]] virtual ByteView parting() { return {}; }
+  /// The input has ended: nobody will answer any more. Told once.
+  virtual void input_ended() noexcept {}
+
+ private:
+  friend class Conversation;
+  struct Typed;
+
+  int input_;
+  int output_;
+  Stopper* stopper_;
+  Typed* typed_;
+};
+
+/// The operator's chat: what the client says is written to the operator's output, what the operator
+/// types is sent, line by line. Until the client ends its side or fails.
+///
+/// A line that could not be sent whole, or was typed while there was no client, goes to the next
+/// one. Made for `Service{talk, person}.serving(Concurrency::one)`.
+Task<> talk(Operator& person, Stream peer);
+
+}  // namespace services
+}  // namespace headrace

@@ -50,14 +50,16 @@ std::optional<Accepted> Acceptor::next() {
     if (paused_until_ &&
         (Clock::now() >= *paused_until_ || server_.table.departures() != departures_at_pause_))
       paused_until_.reset();
+    const bool closed = paused_until_ || server_.is_taken();  // `poke` tells of its departure
     for (std::size_t index = 0; index < doors; ++index)
-      entries_[index].events = paused_until_ ? 0 : POLLIN;
+      entries_[index].events = closed ? 0 : POLLIN;
     const int ready = poll_from(0, paused_until_.value_or(Clock::time_point::max()));
     if (server_.stop.begun()) return std::nullopt;
     if (ready < 0) continue;
     for (std::size_t tried = 0; tried < doors; ++tried) {
       const std::size_t index = next_door_++ % doors;
-      if ((entries_[index].revents & (POLLIN | POLLERR | POLLHUP)) == 0 || paused_until_) continue;
+      if ((entries_[index].revents & (POLLIN | POLLERR | POLLHUP)) == 0 || closed || paused_until_)
+        continue;
       if (auto accepted = accept_from(server_.doors[index])) return accepted;
     }
     if (entries_.back().revents != 0) return std::nullopt;

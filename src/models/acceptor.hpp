@@ -51,7 +51,10 @@ class Acceptor {
     for (int left = server_.backlog; left > 0; --left) {
       auto queued = next_queued();
       if (!queued) break;
-      take(std::move(*queued));
+      if (server_.service.concurrency == Concurrency::one && server_.table.open() > 1)
+        server_.table.turn_away(*queued->info, Refusal::draining);  // not in time behind another
+      else
+        take(std::move(*queued));
     }
     close();
   }

@@ -228,7 +228,8 @@ void ConnectionTable::depart(Slot& slot, Departure how) noexcept {
 
 void ConnectionTable::release(ConnectionInfo& connection) noexcept {
   static_cast<Slot&>(connection).holder.store(0, std::memory_order_release);
-  shared_->open.fetch_sub(1, kRelaxed);
+  // Release: who sees that it has left may go on with what its service has written.
+  shared_->open.fetch_sub(1, std::memory_order_release);
 }
 
 void ConnectionTable::give(ConnectionInfo& connection, pid_t from, pid_t to) noexcept {
@@ -302,7 +303,9 @@ Statistics ConnectionTable::read_once() const noexcept {
   return now;
 }
 
-std::uint64_t ConnectionTable::open() const noexcept { return shared_->open.load(kRelaxed); }
+std::uint64_t ConnectionTable::open() const noexcept {
+  return shared_->open.load(std::memory_order_acquire);
+}
 
 std::uint64_t ConnectionTable::departures() const noexcept {
   return shared_->departures.load(kRelaxed);

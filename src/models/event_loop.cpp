@@ -36,6 +36,7 @@ struct Loops {
   Channel<Nothing> drain_begins{1};  // closed when it does: everybody who waits is woken
   Channel<Nothing> cut_begins{1};
   Channel<Nothing> ended{1};  // a worker has ended
+  Channel<Nothing> turn{1};   // of a service that serves one client at a time
   std::vector<Worker> workers{};
 };
 
@@ -59,18 +60,62 @@ Task<> pause_accepting(Worker& worker, const Failure& failure, Deadline::TimePoi
     (void)co_await worker.engine->sleep(Deadline::after(50ms));  // 20 wakes a second, no more
 }
 
-Task<> accept_at(Loops& loops, Worker& worker, TaskScope& connections, Listener listener) {
+// One client after another: the next is not accepted before the present one has left, at whichever
+// door it waits.
+
+Task<> serve_in_turn(Loops& loops, Stream peer) {
+  co_await loops.server.service.run(std::move(peer));
+  (void)loops.turn.try_send({});  // there is room: it was taken out
+}
+
+/// Waits for a client at `door` and for the turn to serve it; false when there is none any more.
+Task<bool> take_turn(Loops& loops, Worker& worker, const net::Socket& door) {
+  const auto ready = co_await worker.engine->wait_ready(door.descriptor(), Direction::readable);
+  if (!ready) co_return false;
+  const auto turn = co_await loops.turn.receive(*worker.engine);
+  co_return turn.has_value();
+}
+
+/// Nobody in the queue can be served in time behind the one who stays: they are told so at once.
+void turn_away_queued(Server& server, const net::Socket& door, Transport transport) {
+  for (int left = server.backlog; left > 0; --left) {
+    net::SocketAddress peer;
+    const net::Socket socket{
+        sys::accept4(door.descriptor(), peer.get(), &peer.length, SOCK_CLOEXEC)};
+    if (!socket.is_open()) return;
+    if (auto* const info = server.table.admit(peer, transport))
+      server.table.turn_away(*info, Refusal::draining);
+  }
+}
+
+/// Runs the service for `peer` as a task of its own.
+Result<> start_serving(Loops& loops, TaskScope& connections, Stream peer, bool in_turn) {
+  if (in_turn) return connections.spawn(serve_in_turn(loops, std::move(peer)));
+  return connections.spawn(loops.server.service.run(std::move(peer)));
+}
+
+/// `door` is another descriptor of the listener, if clients are to be served in turn.
+Task<> accept_at(Loops& loops, Worker& worker, TaskScope& connections, Listener listener,
+                 net::Socket door) {
   Server& server = worker.server;
+  const bool in_turn = door.is_open();
+  const Deadline deadline = in_turn ? Deadline::after(0ns) : Deadline::never();
   Deadline::TimePoint told{};
   int late = 0;  // accepted since the drain began: no more than can have been queued then
   for (;;) {
-    auto peer = co_await listener.accept();
+    if (in_turn) {
+      const bool taken = co_await take_turn(loops, worker, door);
+      if (!taken) co_return turn_away_queued(server, door, listener.address().transport());
+    }
+    auto peer = co_await listener.accept(deadline);
     if (peer) {
-      if (!connections.spawn(server.service.run(std::move(*peer)))) co_return;
+      if (!start_serving(loops, connections, std::move(*peer), in_turn)) co_return;
       if (server.stop.begun() && ++late > server.backlog) co_return;
       continue;
     }
+    if (in_turn) (void)loops.turn.try_send({});  // there is room: it was taken out
     const Failure& failure = peer.error();
+    if (failure.code == Errc::timed_out) continue;  // it has left again
     if (failure.code == Errc::draining || failure.code == Errc::canceled) co_return;
     if (net::after_accept_error(failure.error) == net::AfterAcceptError::pause &&
         !server.stop.begun()) {
@@ -125,6 +170,7 @@ Task<> cut_later(Loops& loops, Worker& worker, TaskScope& connections) {
 
 Task<> drain(Loops& loops, Worker& worker, TaskScope& acceptors, TaskScope& connections) {
   worker.engine->begin_drain(&connections);
+  if (loops.server.service.concurrency == Concurrency::one) acceptors.cancel();
   co_await acceptors.join();
   TaskScope cutter{*worker.engine};
   if (!cutter.spawn(cut_later(loops, worker, connections))) connections.cancel();
@@ -150,11 +196,16 @@ Task<> run_worker(Loops& loops, Worker& worker) {
   TaskScope acceptors{*worker.engine};
   TaskScope connections{*worker.engine};
   TaskScope watchers{*worker.engine};
+  const bool in_turn = server.service.concurrency == Concurrency::one;
   for (Door& door : server.doors) {
+    net::Socket copy{in_turn ? sys::duplicate(door.sockets[0].descriptor()) : -1};
     auto listener = take_listener(worker, door);
-    if (!listener || !acceptors.spawn(accept_at(loops, worker, connections, std::move(*listener))))
+    if (!listener || copy.is_open() != in_turn ||
+        !acceptors.spawn(
+            accept_at(loops, worker, connections, std::move(*listener), std::move(copy))))
       server.fail(AddressText{door.address}, listener ? Failure{} : listener.error());
   }
+  (void)loops.turn.try_send({});  // the first one's
   if (worker.index == 0) co_await run_watchers(loops, worker, watchers);
   if (server.stop.begun()) loops.drain_begins.close();
   (void)co_await loops.drain_begins.receive(*worker.engine);

@@ -107,7 +107,9 @@ Limits limits_for(const ServeOptions& options) noexcept {
       descriptors > 2 * kSparedDescriptors ? descriptors - kSparedDescriptors : descriptors;
   const Limit total = options.max_connections;
   const Limit each = options.max_per_address;
-  return {.total = total.is_automatic() || total.is_none() ? possible : total.number(),
+  return {.total = total.is_automatic() ? possible
+                   : total.is_none()    ? descriptors  // accepting pauses before that is reached
+                                        : total.number(),
           .per_address = each.is_automatic() ? 256
                          : each.is_none()    ? ~0U
                                              : each.number(),
@@ -115,7 +117,9 @@ Limits limits_for(const ServeOptions& options) noexcept {
 }
 
 /// How many workers, or 0 for a number that makes no sense under the model.
-unsigned workers_for(const ServeOptions& options, const ModelInfo& model) noexcept {
+unsigned workers_for(const Service& service, const ServeOptions& options,
+                     const ModelInfo& model) noexcept {
+  if (service.concurrency == Concurrency::one && options.workers.is_by_model()) return 1;
   if (options.workers.is_by_model()) return std::max(1U, model.default_workers);
   const bool loops = model.launcher == LauncherKind::event_loop;
   if (options.workers.is_automatic()) {
@@ -265,9 +269,11 @@ ExitStatus serve_at(const Service& service, const ServeOptions& options, const M
 ExitStatus check_and_serve(const Service& service, const ServeOptions& options) {
   const ModelInfo& model = info(options.model);
   if (!model.built) return refuse(options, "this model is not in this version of headrace yet");
-  const unsigned workers = workers_for(options, model);
+  const unsigned workers = workers_for(service, options, model);
   if (workers == 0) return refuse(options, "this model has no workers to choose");
   if (options.listen.texts().empty()) return refuse(options, "there is no address to listen at");
+  if (service.concurrency == Concurrency::one && workers != 1)
+    return refuse(options, "this service serves one client at a time: one worker is enough");
   if (options.backlog.connections < 1) return refuse(options, "the backlog must be at least 1");
   for (const std::string_view text : options.listen.texts())
     if (const auto address = Address::parse(text); !address) {

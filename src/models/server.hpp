@@ -89,6 +89,11 @@ struct Server {
     stop.begin();
   }
 
+  /// The service serves one client at a time and has one: the next waits in the backlog.
+  [[nodiscard]] bool is_taken() const noexcept {
+    return service.concurrency == Concurrency::one && table.open() != 0;
+  }
+
   void tell_listening() const noexcept {
     for (const Door& door : doors) events.listening(door.address, model, workers, backlog);
   }

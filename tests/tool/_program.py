@@ -32,15 +32,16 @@ def built_models():
 
 
 class Server:
-    """`headrace serve echo ARGUMENTS`, its stderr read all the time.
+    """`headrace serve SERVICE ARGUMENTS`, its stderr read all the time.
 
     A context: leaving it ends the server.
     """
 
-    def __init__(self, *arguments, listen=(ANY_PORT,), awaited=None, **options):
+    def __init__(self, *arguments, service="echo", listen=(ANY_PORT,), awaited=None,
+                 stdin=subprocess.DEVNULL, **options):
         addresses = [word for address in listen for word in ("--listen", address)]
-        self.process = subprocess.Popen([PROGRAM, "serve", "echo", *addresses, *arguments],
-                                        stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, **options)
+        self.process = subprocess.Popen([PROGRAM, "serve", service, *addresses, *arguments],
+                                        stdin=stdin, stderr=subprocess.PIPE, **options)
         self.raw = b""
         self._news = threading.Condition()
         self._ended = False

@@ -3,10 +3,9 @@
 # The command line: help, versions, exit statuses, and what is said about a word nobody knows.
 import json
 import re
-import subprocess
 import unittest
 
-from _program import PATIENCE, PROGRAM, run
+from _program import run
 
 COMMANDS = ("serve", "bench", "models")
 LATER = ("connect", "send", "receive", "chat", "watch")
@@ -153,33 +152,6 @@ class WrongUsage(unittest.TestCase):
     def test_an_argument_cannot_steer_the_terminal(self):
         done = run("serve", "\x1b[31mecho\u202e")
         self.assertIn(r"\x1b[31mecho\u{202E}", done.stderr)
-
-
-class Models(unittest.TestCase):
-    def test_as_json(self):
-        models = json.loads(run("models", "--json").stdout)["models"]
-        self.assertEqual(tuple(model["name"] for model in models), MODELS)
-        for model in models:
-            with self.subTest(model["name"]):
-                self.assertTrue(model["launcher"] and model["engine"] and model["summary"])
-                self.assertEqual(model["runs_here"], model["why_not"] is None)
-                self.assertTrue(model["built"] or model["why_not"] == "not built yet")
-        self.assertEqual([model["name"] for model in models if model["default"]], ["epoll-edge"])
-        self.assertLessEqual({"iterative", "thread", "epoll-edge"},
-                             {model["name"] for model in models if model["built"]})
-
-    def test_as_text(self):
-        done = run("models")
-        self.assertEqual((done.returncode, done.stderr), (0, ""))
-        rows = re.findall(r"(?m)^\S+", done.stdout)
-        self.assertEqual(tuple(rows[1:]), MODELS)
-
-    def test_a_full_disk_is_a_failure(self):
-        with open("/dev/full", "wb") as full:
-            done = subprocess.run([PROGRAM, "models"], stdout=full, stderr=subprocess.PIPE,
-                                  timeout=PATIENCE, check=False)
-        self.assertEqual(done.returncode, 1)
-        self.assertEqual(done.stderr, b"headrace: write to stdout: No space left on device\n")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 #
 # Limits and the end: who is refused, who is idle too long, and what SIGTERM does to those still
 # there.
+import resource
 import signal
 import time
 import unittest
@@ -25,6 +26,21 @@ class Limits(unittest.TestCase):
                 self.assertEqual(server.stop(), 0)
                 self.assertEqual(server.lines[-1],
                                  "1 refused, 0 timed out, 0 reset, 0 cut by the drain")
+
+    def test_without_a_limit_nobody_is_refused_but_waits(self):
+        few = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))}
+        for model in ("thread", "epoll-edge"):
+            arguments = ("--max-connections", "none", "--log-format", "json", "--model", model)
+            with self.subTest(model), Server(*arguments, **few) as server:
+                peers = [server.connect() for _ in range(220)]
+                server.wait_for('"accept_paused"')
+                for peer in peers:  # whoever leaves makes room for one who waits
+                    self.assertEqual(ask(peer, b"hello"), b"hello")
+                    peer.close()
+                self.assertEqual(server.stop(), 0)
+                total = server.objects("stopped")[0]
+                self.assertEqual((total["connections"], total["refused"]), (220, 0))
+                self.assertGreater(total["most_at_once"], 200 - 64)
 
     def test_max_per_address_refuses_the_next(self):
         with Server("--max-per-address", "1", "--log-format", "json") as server:

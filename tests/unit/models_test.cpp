@@ -127,6 +127,8 @@ TEST(AddressLists, AreOneOrMany) {
 
 TEST(Limits, AreANumberOrNoneOrWhatSuits) {
   EXPECT_EQ(Limit{0U}.number(), 0U);
+  EXPECT_EQ(Limit{100}.number(), 100U);  // an int is a number like any other
+  EXPECT_EQ((ServeOptions{.max_connections = 100}.max_connections.number()), 100U);
   EXPECT_FALSE(Limit{~0U}.is_none() || Limit{~0U}.is_automatic());
   EXPECT_TRUE(Limit::none().is_none());
   EXPECT_TRUE(Limit::automatic().is_automatic());

@@ -234,7 +234,7 @@ void add_serve_options(CLI::App& app, ServeArguments& to) {
       fmt::format("connections that may wait to be accepted (default {})",
                   options.backlog.connections));
   add(app, "--max-connections", "N", options.max_connections, parse_limit,
-      "at once; none: no limit (default: descriptor limit - 64)");
+      "at once; none: while there are descriptors (default: descriptor limit - 64)");
   add(app, "--max-per-address", "N", options.max_per_address, parse_limit,
       "from one address (default 256, none for loopback, Unix)");
   add(app, "--idle-timeout", "TIME", options.idle_timeout, parse_idle_timeout,
@@ -255,17 +255,22 @@ int serve_command(const Command& command, const Words& words) {
   CLI::App app;
   dress(app, command,
         "Runs SERVICE until SIGTERM or Ctrl-C, which drain; a second one ends it at once.\n"
-        "SERVICE: echo (discard, reply, talk and chat are not in this version yet).\n"
+        "SERVICE: echo; discard (throws all away); reply (\"has recv:\" and what came, once);\n"
+        "talk (you answer on stdin, one client after another).  Not in this version yet: chat.\n"
         "ADDR: tcp://HOST:PORT, HOST:PORT, PORT (loopback), *:PORT, unix:/PATH, unix:@NAME.");
   app.footer(model_names());
   add(app, "service", "SERVICE", service, as_it_is, "");
   add_serve_options(app, arguments);
   return parse_and_run(command, app, words, [&] {
-    if (service.empty()) return complain_about(command, "which SERVICE? This version has echo");
+    if (service.empty())
+      return complain_about(command,
+                            "which SERVICE? This version has echo, discard, reply and talk");
     const auto known = parse_service(service);
     if (!known) return complain_about(command, known.error());
     const auto workers = check_workers(arguments.options.workers, arguments.options.model);
     if (!workers) return complain_about(command, "--workers: " + workers.error());
+    const auto alone = check_one_at_a_time(*known, *workers);
+    if (!alone) return complain_about(command, "--workers: " + alone.error());
     arguments.service = *known;
     return run_serve(arguments);
   });
@@ -310,9 +315,9 @@ int models_command(const Command& command, const Words& words) {
   ModelsArguments arguments;
   CLI::App app;
   dress(app, command,
-        "Lists every I/O model: who runs a connection (launcher), how a thread waits (engine), "
-        "workers\n"
-        "by default, limits, and whether it runs on this machine.");
+        "Lists every I/O model: who runs a connection (launcher), how a thread waits (engine),\n"
+        "workers by default, system calls a message, cost, limit, and whether it runs here;\n"
+        "then what this machine allows: descriptors, threads, the longest backlog.");
   app.add_flag("--json", arguments.json, "as JSON")->disable_flag_override();
   return parse_and_run(command, app, words, [&] { return run_models(arguments); });
 }

@@ -17,6 +17,7 @@ constexpr std::string_view kServeExamples =
     R"(  headrace serve echo                                    # on tcp://127.0.0.1:7788
   headrace serve echo --model thread -v                  # each arrival, message, departure
   headrace serve echo --listen '*:7788' --listen unix:/tmp/echo.sock
+  headrace serve talk                                    # you answer, one client after another
   headrace serve echo --workers auto --stats 10s --log-format json
 )";
 

@@ -74,7 +74,8 @@ Json counts(const Statistics& now) {
 
 class JsonEvents final : public ServerEvents {
  public:
-  JsonEvents(Log& log, std::chrono::nanoseconds drain) : log_{log}, drain_{drain} {}
+  JsonEvents(Log& log, std::chrono::nanoseconds drain, Level comings)
+      : log_{log}, drain_{drain}, comings_{comings} {}
 
   bool wants_messages() const noexcept override { return log_.wants(Level::detail); }
 
@@ -89,7 +90,7 @@ class JsonEvents final : public ServerEvents {
   }
 
   void arrived(const ConnectionView& connection) noexcept override {
-    say(Level::detail, "arrived",
+    say(comings_, "arrived",
         [&]() -> Json { return {{"id", connection.id}, {"peer", shown(connection.peer)}}; });
   }
 
@@ -102,7 +103,7 @@ class JsonEvents final : public ServerEvents {
 
   void departed(const ConnectionView& connection, Departure how) noexcept override {
     // A process that died is worth a warning: its service has a bug, or somebody killed it.
-    say(how == Departure::killed ? Level::warning : Level::detail, "departed", [&]() -> Json {
+    say(how == Departure::killed ? Level::warning : comings_, "departed", [&]() -> Json {
       Json fields{{"id", connection.id}, {"peer", shown(connection.peer)}, {"how", key_of(how)}};
       fields["seconds"] = seconds_in(connection.age);
       fields["messages"] = connection.messages;
@@ -162,13 +163,15 @@ class JsonEvents final : public ServerEvents {
 
   Log& log_;
   std::chrono::nanoseconds drain_;
+  Level comings_;
   OncePerSecond refusals_;
 };
 
 }  // namespace
 
-std::unique_ptr<ServerEvents> make_json_events(Log& log, std::chrono::nanoseconds drain) {
-  return std::make_unique<JsonEvents>(log, drain);
+std::unique_ptr<ServerEvents> make_json_events(Log& log, std::chrono::nanoseconds drain,
+                                               Level comings) {
+  return std::make_unique<JsonEvents>(log, drain, comings);
 }
 
 }  // namespace headrace::tool

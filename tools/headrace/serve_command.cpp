@@ -8,23 +8,52 @@
 
 #include <unistd.h>
 
+#include <fmt/format.h>
+
+#include "console.hpp"
 #include "headrace/services.hpp"
+#include "output.hpp"
 #include "serve_events.hpp"
 
 namespace headrace::tool {
 
+namespace {
+
+Service plain_service(std::string_view name) noexcept {
+  if (name == "discard") return services::discard;
+  if (name == "reply") return services::reply;
+  return services::echo;
+}
+
+// The operator wants to know who is there: arrivals and departures are no detail here.
+int run_talk(ServeOptions options, Log& log, LogFormat format) {
+  Stopper stopper;
+  Console console{stopper, log, format};
+  services::Operator& person = console;
+  options.stopper = &stopper;
+  const int status = serve(Service{services::talk, person}.serving(Concurrency::one), options);
+  const auto shown = console.showing();
+  if (shown) return status;
+  return complain(fmt::format("write to stdout: {}", shown.error().reason()), kFailed);
+}
+
+}  // namespace
+
 int run_serve(const ServeArguments& arguments) {
   (void)std::signal(SIGPIPE, SIG_IGN);  // whoever reads the log may leave
   Log log{STDERR_FILENO, arguments.log_format, arguments.verbose ? Level::detail : Level::info};
+  const bool talks = arguments.service == "talk";
   const auto make_events =
       arguments.log_format == LogFormat::json ? make_json_events : make_text_events;
-  const std::unique_ptr<ServerEvents> events = make_events(log, arguments.options.drain);
+  const std::unique_ptr<ServerEvents> events =
+      make_events(log, arguments.options.drain, talks ? Level::info : Level::detail);
 
   ServeOptions options = arguments.options;
   const std::vector<std::string_view> texts{arguments.listen.begin(), arguments.listen.end()};
   if (!texts.empty()) options.listen = std::span{texts};
   options.events = events.get();
-  return serve(services::echo, options);
+  return talks ? run_talk(options, log, arguments.log_format)
+               : serve(plain_service(arguments.service), options);
 }
 
 }  // namespace headrace::tool

@@ -30,7 +30,8 @@ std::string workers_of(const ModelInfo& model, unsigned count) {
 
 class TextEvents final : public ServerEvents {
  public:
-  TextEvents(Log& log, std::chrono::nanoseconds drain) : log_{log}, drain_{drain} {}
+  TextEvents(Log& log, std::chrono::nanoseconds drain, Level comings)
+      : log_{log}, drain_{drain}, comings_{comings} {}
 
   bool wants_messages() const noexcept override { return log_.wants(Level::detail); }
 
@@ -43,7 +44,7 @@ class TextEvents final : public ServerEvents {
   }
 
   void arrived(const ConnectionView& connection) noexcept override {
-    log_.say(Level::detail,
+    log_.say(comings_,
              [&] { return fmt::format("#{} {} arrived", connection.id, shown(connection.peer)); });
   }
 
@@ -58,7 +59,7 @@ class TextEvents final : public ServerEvents {
 
   void departed(const ConnectionView& connection, Departure how) noexcept override {
     // A process that died is worth a warning: its service has a bug, or somebody killed it.
-    log_.say(how == Departure::killed ? Level::warning : Level::detail, [&] {
+    log_.say(how == Departure::killed ? Level::warning : comings_, [&] {
       const std::string_view reason = to_text(how);
       return fmt::format(
           "#{} {} departed{} after {}: {}", connection.id, shown(connection.peer),
@@ -120,13 +121,15 @@ class TextEvents final : public ServerEvents {
  private:
   Log& log_;
   std::chrono::nanoseconds drain_;
+  Level comings_;
   OncePerSecond refusals_;
 };
 
 }  // namespace
 
-std::unique_ptr<ServerEvents> make_text_events(Log& log, std::chrono::nanoseconds drain) {
-  return std::make_unique<TextEvents>(log, drain);
+std::unique_ptr<ServerEvents> make_text_events(Log& log, std::chrono::nanoseconds drain,
+                                               Level comings) {
+  return std::make_unique<TextEvents>(log, drain, comings);
 }
 
 std::string_view to_text(Departure how) noexcept {

@@ -18,8 +18,8 @@ namespace headrace::tool {
 
 namespace {
 
-constexpr std::array<std::string_view, 1> kServices{"echo"};
-constexpr std::array<std::string_view, 4> kLaterServices{"discard", "reply", "talk", "chat"};
+constexpr std::array<std::string_view, 4> kServices{"echo", "discard", "reply", "talk"};
+constexpr std::array<std::string_view, 1> kLaterServices{"chat"};
 constexpr std::uint64_t kMostWorkers = 1024;
 
 template <class... Parts>
@@ -127,6 +127,12 @@ Parsed<Workers> check_workers(Workers workers, Model model) {
     return wrong("auto is for event loops; write how many {} model {} may use", row.workers,
                  row.name);
   return workers;
+}
+
+Parsed<Workers> check_one_at_a_time(std::string_view service, Workers workers) {
+  if (service != "talk" || workers.is_by_model()) return workers;
+  if (!workers.is_automatic() && workers.count() == 1) return workers;
+  return wrong("talk serves one client after another; leave it out, or write 1");
 }
 
 }  // namespace headrace::tool

@@ -18,7 +18,7 @@ namespace headrace::tool {
 /// A model that this version has.
 [[nodiscard]] Parsed<Model> parse_model(std::string_view text);
 
-/// A service that this version has: "echo".
+/// A service that this version has: "echo", "talk".
 [[nodiscard]] Parsed<std::string> parse_service(std::string_view text);
 
 /// `auto`, or a number from 1.
@@ -41,6 +41,9 @@ namespace headrace::tool {
 
 /// Whether `workers` means something under `model`; else a sentence.
 [[nodiscard]] Parsed<Workers> check_workers(Workers workers, Model model);
+
+/// Whether `service` can be served by several workers; else a sentence.
+[[nodiscard]] Parsed<Workers> check_one_at_a_time(std::string_view service, Workers workers);
 
 /// The models that this version has, in the order of the table.
 [[nodiscard]] std::vector<std::string_view> built_models();
