@@ -105,12 +105,11 @@ class PollEngine final : public ReadinessEngine {
   [[gnu::cold, gnu::noinline]] void on_unusual(SocketRecord& socket) noexcept {
     pollfd& entry = entry_of(socket);
     const int told = entry.revents;
-    const bool closed = (told & POLLNVAL) != 0;
     const bool readable = (told & ~POLLOUT) != 0;
     const bool writable = (told & ~POLLIN) != 0;
     int wanted = entry.events;
-    if (closed || (readable && socket.waiting[0] == nullptr)) wanted &= ~POLLIN;
-    if (closed || (writable && socket.waiting[1] == nullptr)) wanted &= ~POLLOUT;
+    if (readable && socket.waiting[0] == nullptr) wanted &= ~POLLIN;
+    if (writable && socket.waiting[1] == nullptr) wanted &= ~POLLOUT;
     ask(entry, socket, wanted);
     socket.armed[0] = socket.armed[0] && (wanted & POLLIN) != 0;
     socket.armed[1] = socket.armed[1] && (wanted & POLLOUT) != 0;
