@@ -100,8 +100,7 @@ class PollEngine final : public ReadinessEngine {
     }
   }
 
-  // POLLNVAL: a borrowed descriptor was closed by its owner. Whoever waits for it is told: the call
-  // he makes then fails.
+  // POLLNVAL: a borrowed descriptor was closed by its owner. Whoever waits for it is told.
   [[gnu::cold, gnu::noinline]] void on_unusual(SocketRecord& socket) noexcept {
     pollfd& entry = entry_of(socket);
     const int told = entry.revents;

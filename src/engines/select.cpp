@@ -66,7 +66,7 @@ class SelectEngine final : public ReadinessEngine {
   void wait(int timeout_ms) noexcept override {
     readable_ = want_read_;  // select writes its answer over the sets
     writable_ = want_write_;
-    timeval limit{timeout_ms / 1000, timeout_ms % 1000 * 1000};
+    timeval limit{timeout_ms / 1000, timeout_ms % 1000 * 1000L};
     const int answer =
         sys::select(highest_ + 1, &readable_, &writable_, timeout_ms < 0 ? nullptr : &limit);
     count_ = answer == -EBADF ? find_closed() : events_told(answer, timeout_ms);
@@ -109,8 +109,8 @@ class SelectEngine final : public ReadinessEngine {
     socket.armed[direction] = false;
   }
 
-  // A borrowed descriptor was closed by its owner, and select does not say which one. Whoever waits
-  // for it is told: the call he makes then fails.
+  // A borrowed descriptor was closed by its owner, and select does not say which one. Whoever
+  // waits for it is told.
   [[gnu::cold]] std::size_t find_closed() noexcept {
     FD_ZERO(&readable_);
     FD_ZERO(&writable_);
