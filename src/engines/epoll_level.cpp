@@ -86,7 +86,7 @@ class EpollLevelEngine final : public ReadinessEngine {
     }
   }
 
-  [[gnu::cold]] void on_unusual(SocketRecord& socket, std::uint32_t told) noexcept {
+  [[gnu::cold, gnu::noinline]] void on_unusual(SocketRecord& socket, std::uint32_t told) noexcept {
     if ((socket.flags & SocketRecord::kClosed) != 0) return;  // by another event of this batch
     const bool readable = (told & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0;
     const bool writable = (told & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0;

@@ -27,42 +27,48 @@ class PollEngine final : public ReadinessEngine {
  private:
   static constexpr std::uint32_t kNowhere = std::numeric_limits<std::uint32_t>::max();
 
-  // Registering. The list is dense: the last entry takes the place of one that goes.
+  // Registering. The list is dense: the last entry takes the place of one that goes. Behind its end
+  // stand empty entries, of which poll is not told.
 
   Result<> watch(SocketRecord& socket) noexcept override {
     const auto descriptor = static_cast<std::size_t>(socket.descriptor);
     try {
       if (descriptor >= places_.size()) places_.resize(2 * descriptor + 1, kNowhere);
-      if (places_[descriptor] != kNowhere) return fail_errno("poll", EEXIST);  // borrowed twice
-      sockets_.reserve(entries_.size() + 1);
-      entries_.push_back({socket.descriptor, POLLIN, 0});
+      if (used_ == entries_.size()) {
+        sockets_.resize(2 * used_ + 1);
+        entries_.resize(2 * used_ + 1);
+      }
     } catch (const std::bad_alloc&) {
       return fail(Errc::out_of_memory, "new");
     }
-    places_[descriptor] = static_cast<std::uint32_t>(sockets_.size());
-    sockets_.push_back(&socket);
+    if (places_[descriptor] != kNowhere) return fail_errno("poll", EEXIST);  // borrowed twice
+    places_[descriptor] = used_;
+    entries_[used_] = {socket.descriptor, POLLIN, 0};
+    sockets_[used_++] = &socket;
     socket.armed = {true, false, false};
     socket.trusted_below = BufferPool::kCapacity;  // what a short read has left is told
     return {};
   }
 
   void unwatch(SocketRecord& socket) noexcept override {
-    const std::uint32_t place =
-        std::exchange(places_[static_cast<std::size_t>(socket.descriptor)], kNowhere);
-    if (place + 1 != sockets_.size()) {
-      entries_[place] = entries_.back();
-      sockets_[place] = sockets_.back();
-      places_[static_cast<std::size_t>(sockets_[place]->descriptor)] = place;
-    }
-    entries_.pop_back();
-    sockets_.pop_back();
+    std::uint32_t& place = places_[static_cast<std::size_t>(socket.descriptor)];
+    SocketRecord* const last = sockets_[--used_];
+    sockets_[place] = last;
+    entries_[place] = entries_[used_];
+    entries_[used_] = {};
+    places_[static_cast<std::size_t>(last->descriptor)] = place;
+    place = kNowhere;
   }
 
   Result<> arm(SocketRecord& socket, WaitFor direction) noexcept override {
-    pollfd& entry = entries_[places_[static_cast<std::size_t>(socket.descriptor)]];
+    pollfd& entry = entry_of(socket);
     ask(entry, socket, entry.events | (direction == WaitFor::readable ? POLLIN : POLLOUT));
     socket.armed[static_cast<std::size_t>(direction)] = true;
     return {};
+  }
+
+  [[nodiscard]] pollfd& entry_of(const SocketRecord& socket) noexcept {
+    return entries_[places_[static_cast<std::size_t>(socket.descriptor)]];
   }
 
   static void ask(pollfd& entry, const SocketRecord& socket, int wanted) noexcept {
@@ -73,34 +79,36 @@ class PollEngine final : public ReadinessEngine {
   // Waiting.
 
   void wait(int timeout_ms) noexcept override {
-    const int answer = sys::poll(entries_.data(), entries_.size(), timeout_ms);
-    count_ = events_told(answer, timeout_ms);
+    const int answer = sys::poll(entries_.data(), used_, timeout_ms);
+    any_ = events_told(answer, timeout_ms) != 0;
   }
 
   // From the end, so that whatever tasks close in here, an entry that takes another's place has had
   // its turn or still comes to it; and new ones wait for the next call.
   void dispatch() noexcept override {
-    for (std::size_t index = entries_.size(); count_ != 0 && index-- != 0;) {
-      if (index >= entries_.size() || entries_[index].revents == 0) continue;
-      --count_;
-      const int told = std::exchange(entries_[index].revents, short{0});
-      SocketRecord& socket = *sockets_[index];
+    if (!any_) return;
+    const pollfd* entries = entries_.data();
+    for (std::int64_t place = std::int64_t{used_} - 1; place >= 0; --place) {
+      const short told = entries[place].revents;
+      if (told == 0) continue;
+      SocketRecord& socket = *sockets_[static_cast<std::size_t>(place)];
       if (told == POLLIN && socket.waiting[0] != nullptr) [[likely]]
         on_readable(socket);
       else
-        on_unusual(entries_[index], socket, told);
+        on_unusual(socket);
+      entries = entries_.data();  // they move when the list grows
     }
   }
 
-  // POLLNVAL: a borrowed descriptor was closed by its owner. Whoever waits for it is told: the call
-  // he makes then fails.
-  [[gnu::cold]] void on_unusual(pollfd& entry, SocketRecord& socket, int told) noexcept {
-    const bool closed = (told & POLLNVAL) != 0;
+  // POLLNVAL: a borrowed descriptor was closed by its owner. Whoever waits for it is told.
+  [[gnu::cold, gnu::noinline]] void on_unusual(SocketRecord& socket) noexcept {
+    pollfd& entry = entry_of(socket);
+    const int told = entry.revents;
     const bool readable = (told & ~POLLOUT) != 0;
     const bool writable = (told & ~POLLIN) != 0;
     int wanted = entry.events;
-    if (closed || (readable && socket.waiting[0] == nullptr)) wanted &= ~POLLIN;
-    if (closed || (writable && socket.waiting[1] == nullptr)) wanted &= ~POLLOUT;
+    if (readable && socket.waiting[0] == nullptr) wanted &= ~POLLIN;
+    if (writable && socket.waiting[1] == nullptr) wanted &= ~POLLOUT;
     ask(entry, socket, wanted);
     socket.armed[0] = socket.armed[0] && (wanted & POLLIN) != 0;
     socket.armed[1] = socket.armed[1] && (wanted & POLLOUT) != 0;
@@ -112,8 +120,9 @@ class PollEngine final : public ReadinessEngine {
 
   std::vector<pollfd> entries_;
   std::vector<SocketRecord*> sockets_;  // whose entry it is
+  std::uint32_t used_ = 0;              // of both
   std::vector<std::uint32_t> places_;   // by descriptor: where its entry is
-  std::size_t count_ = 0;
+  bool any_ = false;                    // the last wait has told of some
 };
 
 }  // namespace

@@ -8,9 +8,11 @@
 // however few are watched. A bit beyond would be written past the set, into other memory, so
 // `watch` refuses first. Not here: the third set (urgent bytes), which headrace does not use;
 // trying and retrying (readiness_engine.cpp).
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cerrno>
+#include <cstring>
 
 #include "engines/readiness_engine.hpp"
 
@@ -28,7 +30,7 @@ class SelectEngine final : public ReadinessEngine {
   [[nodiscard]] EngineKind kind() const noexcept override { return EngineKind::select; }
 
  private:
-  using Words = std::array<std::uint64_t, sizeof(fd_set) / sizeof(std::uint64_t)>;
+  static constexpr std::size_t kBits = 64;  // in a word of a set
 
   // Registering. Bits stay on between calls; one is turned off when it tells of what nobody awaits.
 
@@ -47,8 +49,8 @@ class SelectEngine final : public ReadinessEngine {
   }
 
   void unwatch(SocketRecord& socket) noexcept override {
-    FD_CLR(socket.descriptor, &want_read_);
-    FD_CLR(socket.descriptor, &want_write_);
+    for (fd_set* const set : {&want_read_, &want_write_, &readable_, &writable_})
+      FD_CLR(socket.descriptor, set);
     watched_[static_cast<std::size_t>(socket.descriptor)] = nullptr;
     while (highest_ >= 0 && watched_[static_cast<std::size_t>(highest_)] == nullptr) --highest_;
   }
@@ -64,7 +66,7 @@ class SelectEngine final : public ReadinessEngine {
   void wait(int timeout_ms) noexcept override {
     readable_ = want_read_;  // select writes its answer over the sets
     writable_ = want_write_;
-    timeval limit{timeout_ms / 1000, timeout_ms % 1000 * 1000};
+    timeval limit{timeout_ms / 1000, timeout_ms % 1000 * 1000L};
     const int answer =
         sys::select(highest_ + 1, &readable_, &writable_, timeout_ms < 0 ? nullptr : &limit);
     count_ = answer == -EBADF ? find_closed() : events_told(answer, timeout_ms);
@@ -72,36 +74,43 @@ class SelectEngine final : public ReadinessEngine {
 
   void dispatch() noexcept override {
     if (count_ == 0) return;
-    const auto readable = std::bit_cast<Words>(readable_);
-    const auto writable = std::bit_cast<Words>(writable_);
-    for (std::size_t word = 0; word < readable.size(); ++word)
-      for (std::uint64_t left = readable[word] | writable[word]; left != 0; left &= left - 1) {
-        const auto bit = static_cast<unsigned>(std::countr_zero(left));
-        SocketRecord* const socket = watched_[word * 64 + bit];
-        if (socket == nullptr) continue;  // closed since, by another one's task
-        if ((writable[word] >> bit & 1U) == 0 && socket->waiting[0] != nullptr) [[likely]]
-          on_readable(*socket);
-        else
-          on_unusual(*socket, readable[word] >> bit & 1U, writable[word] >> bit & 1U);
-      }
+    for_each_in(readable_, [this](SocketRecord& socket) {
+      if (socket.waiting[0] == nullptr) [[unlikely]]
+        stop_asking(socket, 0, want_read_);
+      on_readable(socket);
+    });
+    for_each_in(writable_, [this](SocketRecord& socket) {
+      if (socket.waiting[1] == nullptr) stop_asking(socket, 1, want_write_);
+      on_ready(socket, SocketRecord::kWritable);
+    });
   }
 
-  [[gnu::cold]] void on_unusual(SocketRecord& socket, bool readable, bool writable) noexcept {
-    if (readable && socket.waiting[0] == nullptr) stop_asking(socket, 0, want_read_);
-    if (writable && socket.waiting[1] == nullptr) stop_asking(socket, 1, want_write_);
-    unsigned ready = 0;
-    if (readable) ready |= SocketRecord::kReadable;
-    if (writable) ready |= SocketRecord::kWritable;
-    on_ready(socket, ready);
+  // A word of bits at a time, where FD_ISSET would look at each bit. It is read again after every
+  // visit: unwatch takes out who was closed by it.
+  template <class Visit>
+  [[gnu::always_inline]] void for_each_in(const fd_set& set, Visit visit) noexcept {
+    for (std::size_t word = 0; static_cast<int>(word * kBits) <= highest_; ++word) {
+      SocketRecord* const* const first = &watched_[word * kBits];
+      for (std::uint64_t bits = word_of(set, word); bits != 0;
+           bits = bits & (bits - 1) & word_of(set, word))
+        visit(*first[std::countr_zero(bits)]);
+    }
   }
 
-  static void stop_asking(SocketRecord& socket, std::size_t direction, fd_set& from) noexcept {
+  static std::uint64_t word_of(const fd_set& set, std::size_t word) noexcept {
+    std::uint64_t bits = 0;
+    std::memcpy(&bits, reinterpret_cast<const std::byte*>(&set) + word * sizeof bits, sizeof bits);
+    return bits;
+  }
+
+  [[gnu::cold, gnu::noinline]] static void stop_asking(SocketRecord& socket, std::size_t direction,
+                                                       fd_set& from) noexcept {
     FD_CLR(socket.descriptor, &from);
     socket.armed[direction] = false;
   }
 
-  // A borrowed descriptor was closed by its owner, and select does not say which one. Whoever waits
-  // for it is told: the call he makes then fails.
+  // A borrowed descriptor was closed by its owner, and select does not say which one. Whoever
+  // waits for it is told.
   [[gnu::cold]] std::size_t find_closed() noexcept {
     FD_ZERO(&readable_);
     FD_ZERO(&writable_);

@@ -132,13 +132,120 @@ TEST_P(EngineFaults, ASlowWakeReachesNobodyElse) {
   EXPECT_TRUE(write_held || !wakes_by_write);
 }
 
+// What is ready and awaited by nobody.
+
+std::uint32_t waits_so_far() {
+  const auto made = counts();
+  std::uint32_t waits = 0;
+  for (const Call call : {Call::select, Call::poll, Call::epoll_wait})
+    waits += made[static_cast<std::size_t>(call)];
+  return waits;
+}
+
+struct Unawaited {
+  const char* what;
+  void (*happens)(Wire& wire);
+  const char* received;  // by whoever asks later
+};
+
+constexpr std::array kUnawaited{
+    Unawaited{"bytes", [](Wire& wire) { wire.put("bytes"); }, "bytes"},
+    Unawaited{"bytes and FIN",
+              [](Wire& wire) {
+                wire.put("the last");
+                ::shutdown(wire.peer, SHUT_WR);
+              },
+              "the last"},
+    Unawaited{"an urgent byte and others",
+              [](Wire& wire) {
+                EXPECT_EQ(::send(wire.peer, "!", 1, MSG_OOB | MSG_NOSIGNAL), 1);
+                wire.put("usual");
+              },
+              "usual"},
+    Unawaited{"FIN on both sides",
+              [](Wire& wire) {
+                EXPECT_TRUE(wire.stream.shutdown_send());
+                wire.peer.close();
+              },
+              "end of stream"},
+    Unawaited{"a reset",
+              [](Wire& wire) {
+                const linger at_once{1, 0};
+                ::setsockopt(wire.peer, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+                wire.peer.close();
+              },
+              "connection reset by the peer"},
+};
+
+// Once with nothing ever awaited on the socket, once after a send that had to wait, for which an
+// engine asks more.
+Task<> leave_it_unawaited(Engine& engine, const PlainListener& listener, const Unawaited& one,
+                          bool fills_first) {
+  Wire wire = co_await connect_to(engine, listener);
+  if (fills_first) {
+    const std::string much(32UZ << 20, 'x');
+    EXPECT_EQ(code_of(co_await wire.stream.send(bytes_of(much), Deadline::after(20ms))),
+              Errc::timed_out);
+    std::string some(1UZ << 20, 'x');  // all of it, so that there is room again
+    while (::recv(wire.peer, some.data(), some.size(), MSG_DONTWAIT) > 0) continue;
+  }
+  one.happens(wire);
+  begin({});
+  EXPECT_TRUE(co_await engine.sleep(Deadline::after(60ms)));
+  EXPECT_LE(waits_so_far(), 20U) << one.what << (fills_first ? ", after a full send" : "");
+  const auto bytes = co_await wire.stream.receive(soon());
+  EXPECT_EQ(bytes ? std::string{text_of(*bytes)} : bytes.error().reason(), one.received);
+}
+
+TEST_P(EngineFaults, WhatNobodyAwaitsTakesNoTurns) {
+  if (GetParam() == EngineKind::polling) return;  // its turns have no end
+  for (const Unawaited& one : kUnawaited)
+    for (const bool fills_first : {false, true})
+      engine.run(leave_it_unawaited(engine, PlainListener{}, one, fills_first));
+}
+
+// A descriptor that its owner closes while it is awaited.
+
+Task<> await_readable(Engine& engine, int descriptor) {
+  (void)co_await engine.wait_ready(descriptor, Direction::readable);
+}
+
+Task<> close_under_a_waiter(Engine& engine, const PlainListener& listener, bool has_duplicate) {
+  Wire wire = co_await connect_to(engine, listener);
+  Pipe pipe;
+  const Plain duplicate{has_duplicate ? ::dup(pipe.reading) : -1};
+  TaskScope scope{engine};
+  EXPECT_TRUE(scope.spawn(await_readable(engine, pipe.reading)));
+  EXPECT_TRUE(co_await engine.sleep(Deadline::after(5ms)));
+  pipe.reading.close();
+  if (has_duplicate) pipe.put("for nobody");
+  begin({});
+  EXPECT_TRUE(co_await engine.sleep(Deadline::after(60ms)));
+  wire.put("others are served");
+  const auto bytes = co_await wire.stream.receive(soon());
+  EXPECT_EQ(bytes ? text_of(*bytes) : "nothing", "others are served");
+  const std::uint32_t waits = engine.kind() == EngineKind::polling ? 0 : waits_so_far();
+  EXPECT_LE(waits, 20U) << "at once, not when its deadline came";
+  scope.cancel();
+  co_await scope.join();
+}
+
+TEST_P(EngineFaults, ADescriptorThatItsOwnerClosesHarmsNobody) {
+  for (const bool has_duplicate : {false, true})
+    engine.run(close_under_a_waiter(engine, PlainListener{}, has_duplicate));
+}
+
 TEST(EngineFault, AnEngineThatCannotBeMadeSaysWhy) {
-  for (const auto& [call, error, code] :
-       {std::tuple{Call::epoll_create1, EMFILE, Errc::too_many_descriptors},
-        std::tuple{Call::eventfd, ENFILE, Errc::too_many_descriptors},
-        std::tuple{Call::epoll_ctl, ENOMEM, Errc::out_of_memory}}) {
+  for (const auto& [kind, call, error, code] :
+       {std::tuple{EngineKind::epoll_edge, Call::epoll_create1, EMFILE, Errc::too_many_descriptors},
+        std::tuple{EngineKind::epoll_edge, Call::eventfd, ENFILE, Errc::too_many_descriptors},
+        std::tuple{EngineKind::epoll_edge, Call::epoll_ctl, ENOMEM, Errc::out_of_memory},
+        std::tuple{EngineKind::epoll_level, Call::epoll_create1, ENOMEM, Errc::out_of_memory},
+        std::tuple{EngineKind::epoll_level, Call::epoll_ctl, ENOSPC, Errc::system_error},
+        std::tuple{EngineKind::poll, Call::eventfd, EMFILE, Errc::too_many_descriptors},
+        std::tuple{EngineKind::select, Call::eventfd, EMFILE, Errc::too_many_descriptors}}) {
     begin({call, 1, error, 0});
-    EXPECT_EQ(code_of(Engine::create(EngineKind::epoll_edge)), code) << name_of(call);
+    EXPECT_EQ(code_of(Engine::create(kind)), code) << to_text(kind) << ": " << name_of(call);
   }
   begin({});
 }

@@ -183,6 +183,7 @@ std::span<const int> plausible_errors(Call call) noexcept {
     case Call::poll:
       return kSome<EINTR, ENOMEM>;
     case Call::select:
+      return kSome<EINTR, ENOMEM, EBADF>;
     case Call::epoll_wait:
     case Call::futex_wait:
       return kSome<EINTR>;

@@ -2,6 +2,7 @@
 #
 # Limits and the end: who is refused, who is idle too long, and what SIGTERM does to those still
 # there.
+import contextlib
 import resource
 import signal
 import time
@@ -63,6 +64,31 @@ class Limits(unittest.TestCase):
             self.assertEqual(server.stop(), 0)
             self.assertLessEqual(len(server.objects("refused")), seconds + 1)
             self.assertEqual(server.objects("stopped")[0]["refused"], 200)
+
+    def test_select_refuses_whom_it_cannot_watch(self):
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if hard < 4096:
+            self.skipTest("needs 4096 descriptors: ulimit -Hn")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        with Server("--model", "select") as server, contextlib.ExitStack() as clients:
+            first = clients.enter_context(server.connect())
+            served = 0
+            for _ in range(1100):  # more than there are bits
+                peer = clients.enter_context(server.connect())
+                try:
+                    served += ask(peer, b"?") == b"?"
+                except OSError:
+                    pass
+            self.assertGreater(served, 900)
+            self.assertLess(served, 1024)
+            server.wait_for(r"\Arefused tcp://127\.0\.0\.1:\d+: select cannot watch a descriptor "
+                            r"beyond 1023; another --model can\Z")
+            self.assertEqual(ask(first, b"still here"), b"still here")
+            clients.close()
+            with server.connect() as newcomer:  # there is room again
+                self.assertEqual(ask(newcomer, b"hello"), b"hello")
+            self.assertEqual(server.stop(), 0)
+            self.assertTrue(server.lines[-1].startswith(f"{1100 - served} refused"))
 
     def test_idle_timeout_closes_only_the_idle_one(self):
         for model in CONCURRENT:

@@ -3,12 +3,15 @@
 // What an engine does with descriptors: waiting for any of them, many sockets, sockets that close
 // one another, and the ways in which a kernel says "there is more".
 #include <array>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <sys/select.h>
 
 #include "engines.hpp"
 #include "headrace/task_scope.hpp"
@@ -221,15 +224,62 @@ Task<> serve_many(Engine& engine, const PlainListener& listener, int count, int&
   }
 }
 
-TEST_P(EngineTest, ServesAThousandSockets) {
+void raise_descriptor_limit() {
   rlimit limit{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
   limit.rlim_cur = limit.rlim_max;
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
-  const int count = GetParam() == EngineKind::blocking ? 200 : 1000;  // a thread for each
+}
+
+TEST_P(EngineTest, ServesAThousandSockets) {
+  raise_descriptor_limit();
+  const int count = GetParam() == EngineKind::blocking ? 200  // a thread for each
+                    : GetParam() == EngineKind::select ? 400  // two descriptors each, of 1024
+                                                       : 1000;
   int served = 0;
   engine.run(serve_many(engine, PlainListener{}, count, served));
   EXPECT_EQ(served, count);
+}
+
+// Descriptors beyond what select has bits for.
+
+/// Descriptors up to the first that select has no bit for, which comes last.
+std::vector<Plain> take_all_of_selects() {
+  std::vector<Plain> taken;
+  while (taken.empty() || taken.back() < FD_SETSIZE) {
+    taken.emplace_back(::eventfd(0, EFD_CLOEXEC));
+    if (taken.back() < 0) throw std::runtime_error{"too few descriptors: ulimit -Hn"};
+  }
+  return taken;
+}
+
+Task<> connect_beyond(Engine& engine, const PlainListener& listener, Errc& code) {
+  Wire below = co_await connect_to(engine, listener);
+  {
+    const auto in_the_way = take_all_of_selects();
+    const auto beyond = co_await connect(engine, listener.address(), soon());
+    if (!beyond) code = beyond.error().code;
+    const auto ready = co_await engine.wait_ready(in_the_way.back(), Direction::writable, soon());
+    EXPECT_EQ(ready.has_value(), beyond.has_value());
+  }
+  below.put("still here");
+  EXPECT_EQ(text_or_reason(co_await below.stream.receive(soon())), "still here");
+}
+
+TEST_P(EngineTest, ADescriptorBeyondSelectsBitsIsRefusedBySelectOnly) {
+  raise_descriptor_limit();
+  Errc code{};
+  engine.run(connect_beyond(engine, PlainListener{}, code));
+  EXPECT_EQ(code, GetParam() == EngineKind::select ? Errc::too_many_descriptors : Errc{});
+}
+
+TEST(SelectEngine, SaysWhyItCannotBeMade) {
+  const Patience patience;
+  raise_descriptor_limit();
+  const auto in_the_way = take_all_of_selects();
+  const auto engine = Engine::create(EngineKind::select);
+  ASSERT_FALSE(engine);
+  EXPECT_EQ(std::string{engine.error().call}, "select cannot watch a descriptor beyond 1023");
 }
 
 // Closing one another within a batch of events.

@@ -63,7 +63,8 @@ TEST(Models, RunWhenTheyAreBuilt) {
       EXPECT_NE(std::string_view{possible.error().call}, "") << "says what is missing";
     }
   }
-  for (const Model built : {Model::iterative, Model::thread, Model::epoll_edge})
+  for (const Model built : {Model::iterative, Model::thread, Model::polling, Model::select,
+                            Model::poll, Model::epoll_level, Model::epoll_edge})
     EXPECT_TRUE(can_run(built));
 }
 
