@@ -52,9 +52,15 @@ std::optional<Accepted> Acceptor::next() {
       paused_until_.reset();
     for (std::size_t index = 0; index < doors; ++index)
       entries_[index].events = paused_until_ ? 0 : POLLIN;
-    const int ready = poll_from(0, paused_until_.value_or(Clock::time_point::max()));
+    const bool looks = !server_.is_taken();
+    const int ready =
+        poll_from(looks ? 0 : doors, paused_until_.value_or(Clock::time_point::max()));
     if (server_.stop.begun()) return std::nullopt;
     if (ready < 0) continue;
+    if (!looks) {
+      if (entries_.back().revents != 0) return std::nullopt;
+      continue;
+    }
     for (std::size_t tried = 0; tried < doors; ++tried) {
       const std::size_t index = next_door_++ % doors;
       if ((entries_[index].revents & (POLLIN | POLLERR | POLLHUP)) == 0 || paused_until_) continue;

@@ -36,6 +36,7 @@ struct Loops {
   Channel<Nothing> drain_begins{1};  // closed when it does: everybody who waits is woken
   Channel<Nothing> cut_begins{1};
   Channel<Nothing> ended{1};  // a worker has ended
+  Channel<Nothing> turn{1};   // full while somebody has it
   std::vector<Worker> workers{};
 };
 
@@ -43,6 +44,21 @@ struct LoopsAndWorker {
   Loops& loops;
   Worker& worker;
 };
+
+// One client at a time, if the service asks for it: the others are let in, and wait.
+
+Task<> serve_in_turn(Loops& loops, Worker& worker, Stream peer) {
+  const auto mine = co_await loops.turn.send(*worker.engine, Nothing{});
+  if (!mine) co_return;
+  co_await loops.server.service.run(std::move(peer));
+  (void)loops.turn.try_receive();
+}
+
+bool spawn_service(Loops& loops, Worker& worker, TaskScope& connections, Stream peer) {
+  if (loops.server.takes_one())
+    return static_cast<bool>(connections.spawn(serve_in_turn(loops, worker, std::move(peer))));
+  return static_cast<bool>(connections.spawn(loops.server.service.run(std::move(peer))));
+}
 
 // Accepting.
 
@@ -66,7 +82,7 @@ Task<> accept_at(Loops& loops, Worker& worker, TaskScope& connections, Listener 
   for (;;) {
     auto peer = co_await listener.accept();
     if (peer) {
-      if (!connections.spawn(server.service.run(std::move(*peer)))) co_return;
+      if (!spawn_service(loops, worker, connections, std::move(*peer))) co_return;
       if (server.stop.begun() && ++late > server.backlog) co_return;
       continue;
     }

@@ -256,7 +256,10 @@ ExitStatus serve_at(const Service& service, const ServeOptions& options, const M
 ExitStatus check_and_serve(const Service& service, const ServeOptions& options) {
   const ModelInfo& model = info(options.model);
   if (!model.built) return refuse(options, "this model is not in this version of headrace yet");
-  const unsigned workers = workers_for(options, model);
+  if (const std::string why = why_not(service, model, options.workers); !why.empty())
+    return refuse(options, why.c_str());
+  const unsigned workers =
+      service.concurrency == Concurrency::one ? 1 : workers_for(options, model);
   if (workers == 0) return refuse(options, "this model has no workers to choose");
   if (options.backlog.connections < 1) return refuse(options, "the backlog must be at least 1");
   for (const std::string_view text : options.listen.texts())
