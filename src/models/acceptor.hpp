@@ -45,13 +45,14 @@ class Acceptor {
   void wait(Clock::time_point limit = Clock::time_point::max());
 
   /// Gives everybody in the queues to `take`, at most as many as the backlog; then closes the
-  /// listeners. Closing first would reset those whom the kernel has let in.
+  /// listeners. Closing first would reset those whom the kernel has let in. Where clients are taken
+  /// one at a time they are turned away instead: they would wait for one who is to stay.
   template <class Take>
   void take_queued_and_close(Take take) {
     for (int left = server_.backlog; left > 0; --left) {
       auto queued = next_queued();
       if (!queued) break;
-      if (server_.service.concurrency == Concurrency::one && server_.table.open() > 1)
+      if (server_.takes_one() && server_.table.open() > 1)
         server_.table.turn_away(*queued->info, Refusal::draining);  // not in time behind another
       else
         take(std::move(*queued));

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <new>
 
+#include "models/slot_holder.hpp"
+
 namespace headrace::models {
 
 using detail::CompactAddress;
@@ -16,26 +18,6 @@ namespace {
 
 using Counter = std::atomic<std::uint64_t>;
 constexpr auto kRelaxed = std::memory_order_relaxed;
-
-// The word of a slot that says whose it is: a pid (which Linux keeps below 2^22), how far its
-// departure has come, and when it came, modulo 104 days.
-constexpr std::uint64_t kOwner = (1U << 22) - 1;
-constexpr std::uint64_t kMoving = 1U << 22;  // its counts are being moved to the totals
-constexpr std::uint64_t kMoved = 1U << 23;   // they are there, and its departure is told
-constexpr unsigned kTimeShift = 24;
-constexpr unsigned kTickShift = 13;  // 8 us
-
-std::uint64_t now_in_ticks() noexcept {
-  return static_cast<std::uint64_t>(sys::monotonic_ns()) >> kTickShift;
-}
-
-std::chrono::nanoseconds age_of(std::uint64_t holder) noexcept {
-  constexpr std::uint64_t kAll = ~std::uint64_t{0} >> kTimeShift;
-  const std::uint64_t ticks = (now_in_ticks() - (holder >> kTimeShift)) & kAll;
-  return std::chrono::nanoseconds{ticks << kTickShift};
-}
-
-std::uint64_t owner_word(pid_t owner) noexcept { return static_cast<std::uint64_t>(owner); }
 
 void count(Counter& counter, std::uint64_t amount = 1) noexcept {
   counter.fetch_add(amount, kRelaxed);

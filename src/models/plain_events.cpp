@@ -49,13 +49,16 @@ class PlainEvents final : public ServerEvents {
           failure.reason(), failure.call);
   }
   void stopped(const Statistics& total) noexcept override {
+    std::array<char, 48> killed{};
+    if (total.killed != 0)
+      (void)std::snprintf(killed.data(), killed.size(), ", %ju killed", total.killed);
     print(
         "%ju connection%s, %ju bytes in, %ju bytes out, %ju at most at once, %ju refused, %ju "
         "timed "
-        "out, %ju reset, %ju cut, %ju killed with their process",
+        "out, %ju reset, %ju cut%s",
         total.connections, total.connections == 1 ? "" : "s", total.bytes_received,
         total.bytes_sent, total.most_at_once, total.refused, total.timed_out, total.reset,
-        total.cut, total.killed);
+        total.cut, killed.data());
   }
 
  private:

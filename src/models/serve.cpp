@@ -269,11 +269,11 @@ ExitStatus serve_at(const Service& service, const ServeOptions& options, const M
 ExitStatus check_and_serve(const Service& service, const ServeOptions& options) {
   const ModelInfo& model = info(options.model);
   if (!model.built) return refuse(options, "this model is not in this version of headrace yet");
+  if (const std::string why = why_not(service, model, options.workers); !why.empty())
+    return refuse(options, why.c_str());
   const unsigned workers = workers_for(service, options, model);
   if (workers == 0) return refuse(options, "this model has no workers to choose");
   if (options.listen.texts().empty()) return refuse(options, "there is no address to listen at");
-  if (service.concurrency == Concurrency::one && workers != 1)
-    return refuse(options, "this service serves one client at a time: one worker is enough");
   if (options.backlog.connections < 1) return refuse(options, "the backlog must be at least 1");
   for (const std::string_view text : options.listen.texts())
     if (const auto address = Address::parse(text); !address) {

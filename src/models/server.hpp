@@ -8,6 +8,7 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "engines/engine_core.hpp"
@@ -80,6 +81,9 @@ struct Server {
   [[nodiscard]] bool cuts() const noexcept {
     return stop.cuts() || (parents_stop != nullptr && parents_stop->cuts());
   }
+  /// A service that takes one client at a time has one.
+  [[nodiscard]] bool is_taken() const noexcept { return takes_one() && table.open() != 0; }
+  [[nodiscard]] bool takes_one() const noexcept { return service.concurrency == Concurrency::one; }
   void tell_draining() noexcept {
     if (!std::exchange(drain_told, true)) events.draining(table.open());
   }
@@ -89,15 +93,13 @@ struct Server {
     stop.begin();
   }
 
-  /// The service serves one client at a time and has one: the next waits in the backlog.
-  [[nodiscard]] bool is_taken() const noexcept {
-    return service.concurrency == Concurrency::one && table.open() != 0;
-  }
-
   void tell_listening() const noexcept {
     for (const Door& door : doors) events.listening(door.address, model, workers, backlog);
   }
 };
+
+/// Why `model` cannot run `service` with so many workers; "" if it can.
+[[nodiscard]] std::string why_not(const Service& service, const ModelInfo& model, Workers workers);
 
 /// Each runs until the server has stopped and every connection is gone.
 void run_iterative(Server& server);

@@ -280,5 +280,61 @@ CONFORMANCE("two workers share a Unix address", event_loops("others have no work
   EXPECT_EQ(server.stop().connections, 50U);
 }
 
+// Facts of a service that wants to be alone.
+enum Fact : std::size_t { kThere, kNotAlone };
+
+Task<> echo_alone(Report& report, Stream peer) {
+  if (++report.facts[kThere] != 1) ++report.facts[kNotAlone];
+  while (auto bytes = co_await peer.receive())
+    if (!co_await peer.send(*bytes)) break;
+  --report.facts[kThere];
+}
+
+int serve_one_at_a_time(const Service& service, const ServeOptions& options) {
+  return serve(Service{service}.serving(Concurrency::one), options);
+}
+
+CONFORMANCE("a service for one client at a time gets one after another") {
+  Server server{model, echo_alone, {.run = serve_one_at_a_time}};
+  std::deque<Client> clients;
+  for (std::size_t index = 0; index < 10; ++index)
+    clients.emplace_back(server.address()).send(bytes_of_size(100, index));
+  for (std::size_t index = 0; index < 10; ++index) {
+    EXPECT_TRUE(same(clients[index].receive(100), bytes_of_size(100, index)));
+    EXPECT_EQ(clients[index].echo("alone"), "alone");
+    clients[index].close();
+  }
+  EXPECT_EQ(server.report().facts[kNotAlone], 0);
+  EXPECT_EQ(server.stop().connections, 10U);
+}
+
+CONFORMANCE("one at a time drains too") {
+  Server server{model, echo_alone, {.options = {.drain = 1h}, .run = serve_one_at_a_time}};
+  Client first{server.address()};
+  EXPECT_EQ(first.echo("hello"), "hello");
+  Client second{server.address()};
+  server.signal(SIGTERM);
+  EXPECT_EQ(first.receive_until_end(), "");
+  first.close();
+  second.receive_to_any_end();
+  second.close();
+  EXPECT_EQ(server.wait_for_exit(), 0);
+  EXPECT_EQ(server.report().total.cut, 0U);
+}
+
+CONFORMANCE("a service for one client at a time takes no second worker") {
+  const Service alone = Service{services::echo}.serving(Concurrency::one);
+  const FailedStart start = start_that_fails(model, "tcp://127.0.0.1:0", 2, alone);
+  EXPECT_EQ(start.status, 2);
+  EXPECT_EQ(start.why, Errc::not_supported);
+}
+
+CONFORMANCE("a service that needs shared memory is refused", forking("others have it")) {
+  const Service room = Service{services::echo}.needing(Needs::shared_memory);
+  const FailedStart start = start_that_fails(model, "tcp://127.0.0.1:0", Workers::by_model(), room);
+  EXPECT_EQ(start.status, 2);
+  EXPECT_EQ(start.why, Errc::not_supported);
+}
+
 }  // namespace
 }  // namespace headrace::conformance

@@ -222,7 +222,8 @@ std::size_t Server::private_memory() const { return proc::private_memory_of(chil
 std::size_t Server::sleeps() const { return proc::sleeps_of(child_); }
 std::chrono::milliseconds Server::processor_time() const { return proc::processor_time_of(child_); }
 
-FailedStart start_that_fails(const ModelInfo& model, std::string_view listen, Workers workers) {
+FailedStart start_that_fails(const ModelInfo& model, std::string_view listen, Workers workers,
+                             const Service& service) {
   Report* const report = make_report();
   (void)std::fflush(nullptr);
   const pid_t child = ::fork();
@@ -230,9 +231,8 @@ FailedStart start_that_fails(const ModelInfo& model, std::string_view listen, Wo
   if (child == 0) {
     (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
     Reporter events{*report};
-    std::exit(
-        serve(services::echo,
-              {.listen = listen, .model = model.model, .workers = workers, .events = &events}));
+    std::exit(serve(
+        service, {.listen = listen, .model = model.model, .workers = workers, .events = &events}));
   }
   int status = 0;
   try {

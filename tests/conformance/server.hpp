@@ -127,7 +127,8 @@ struct FailedStart {
   Errc why;
 };
 [[nodiscard]] FailedStart start_that_fails(const ModelInfo& model, std::string_view listen,
-                                           Workers workers);
+                                           Workers workers,
+                                           const Service& service = services::echo);
 
 // Implementation of the template above.
 

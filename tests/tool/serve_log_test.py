@@ -20,20 +20,26 @@ HARMLESS = r"\x1b[31mred\u{202E}evil\x07\xff\n"
 PEER = r"tcp://127\.0\.0\.1:\d+"
 
 
+def workers_of(model):
+    return {"iterative": "", "process": "", "thread": "", "prefork": ", 32 children",
+            "pool": ", 32 threads"}.get(model, ", 1 loop")
+
+
 class Listening(unittest.TestCase):
     def test_line_of_every_model(self):
         for model in built_models():
             with self.subTest(model), Server("--model", model) as server:
-                self.assertRegex(server.listening[0], rf"\Alistening on {PEER} \(model {model}, "
-                                                      r"\d+ workers?, backlog \d+\)\Z")
+                self.assertRegex(server.listening[0],
+                                 rf"\Alistening on {PEER} \(model {model}{workers_of(model)}, "
+                                 r"backlog \d+\)\Z")
                 with server.connect() as peer:
                     self.assertEqual(ask(peer, b"hello"), b"hello")
 
     def test_line_has_the_number_of_workers_and_the_backlog(self):
         with Server("--workers", "2", "--backlog", "16") as server:
-            self.assertIn("(model epoll-edge, 2 workers, backlog 16)", server.listening[0])
+            self.assertIn("(model epoll-edge, 2 loops, backlog 16)", server.listening[0])
         with Server("--workers", "1") as server:
-            self.assertIn("(model epoll-edge, 1 worker, backlog ", server.listening[0])
+            self.assertIn("(model epoll-edge, 1 loop, backlog ", server.listening[0])
 
     def test_tcp_and_unix_at_once(self):
         with scratch_directory() as directory:

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <arpa/inet.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <gtest/gtest.h>
@@ -49,10 +50,12 @@ struct Told : ServerEvents {
   bool remembers = true;
   ConnectionTable* table = nullptr;
   Statistics at_departure{};
+  std::chrono::nanoseconds last_age{};
 
   void arrived(const ConnectionView&) noexcept override { ++arrivals; }
-  void departed(const ConnectionView&, Departure how) noexcept override {
+  void departed(const ConnectionView& connection, Departure how) noexcept override {
     ++departures;
+    if (remembers) last_age = connection.age;
     if (remembers) ends.push_back(how);
     if (table != nullptr) at_departure = table->statistics();
   }
@@ -196,6 +199,96 @@ TEST_F(ConnectionTableTest, CountsADepartingConnectionOnce) {
   detail::add(connection->received, 100);
   table.departed(*connection, Errc::end_of_stream);
   EXPECT_EQ(told.at_departure.bytes_received, 100U);
+}
+
+TEST_F(ConnectionTableTest, KnowsHowLongAConnectionHasBeenThere) {
+  ConnectionTable& table = make({10, kUnlimited, true});
+  const auto before = std::chrono::steady_clock::now();
+  ConnectionInfo* const connection = table.admit(ip("10.0.0.1"), Transport::tcp);
+  const auto after = std::chrono::steady_clock::now();
+  ::usleep(2000);
+  const auto least = std::chrono::steady_clock::now() - after;
+  table.departed(*connection, Errc::end_of_stream);
+  const auto most = std::chrono::steady_clock::now() - before;
+  constexpr std::chrono::microseconds kTick{9};
+  EXPECT_GE(told.last_age + kTick, least);
+  EXPECT_LE(told.last_age, most + kTick);
+}
+
+// Children. Their pids are made up: nobody asks whether there are such.
+
+constexpr pid_t kChild = 4'000'001;
+constexpr pid_t kOther = 4'000'002;
+
+TEST_F(ConnectionTableTest, BuriesWhatADeadChildHad) {
+  ConnectionTable& table = make({2, kUnlimited, true});
+  ConnectionInfo* const lost = table.admit(ip("10.0.0.1"), Transport::tcp);
+  ConnectionInfo* const kept = table.admit(ip("10.0.0.2"), Transport::tcp);
+  table.give(*lost, ::getpid(), kChild);
+  table.give(*kept, ::getpid(), kOther);
+  detail::add(lost->received, 100);
+  detail::add(kept->received, 7);
+  table.bury_all(kChild, Departure::killed);
+  EXPECT_EQ(told.ends, std::vector{Departure::killed});
+  Statistics now = table.statistics();
+  EXPECT_EQ(now.killed, 1U);
+  EXPECT_EQ(now.open, 1U);
+  EXPECT_EQ(now.bytes_received, 107U);
+  EXPECT_EQ(table.departures(), 1U);
+  EXPECT_NE(table.admit(ip("10.0.0.3"), Transport::tcp), nullptr) << "its place is free";
+  table.departed(*kept, Errc::end_of_stream);
+  EXPECT_EQ(table.statistics().open, 1U);
+}
+
+TEST_F(ConnectionTableTest, BuriesNothingOfOneThatWasDone) {
+  ConnectionTable& table = make({2, kUnlimited, true});
+  ConnectionInfo* const connection = table.admit(ip("10.0.0.1"), Transport::tcp);
+  table.give(*connection, ::getpid(), kChild);
+  table.departed(*connection, Errc::end_of_stream);
+  table.bury(*connection, kChild, Departure::killed);
+  ConnectionInfo* const next = table.admit(ip("10.0.0.2"), Transport::tcp);
+  table.bury(*connection, kChild, Departure::killed);
+  table.bury(*next, kChild, Departure::killed);
+  EXPECT_EQ(told.ends, std::vector{Departure::finished});
+  EXPECT_EQ(table.statistics().killed, 0U);
+  EXPECT_EQ(table.open(), 1U);
+}
+
+TEST_F(ConnectionTableTest, GivesAConnectionOnlyOnceAndOnlyWhileItIsThere) {
+  ConnectionTable& table = make({2, kUnlimited, true});
+  ConnectionInfo* const connection = table.admit(ip("10.0.0.1"), Transport::tcp);
+  table.give(*connection, ::getpid(), kChild);  // by the child
+  table.give(*connection, ::getpid(), kChild);  // by the parent, later
+  table.departed(*connection, Errc::end_of_stream);
+  table.give(*connection, ::getpid(), kChild);  // by the parent, later still
+  EXPECT_EQ(table.open(), 0U);
+  EXPECT_NE(table.admit(ip("10.0.0.2"), Transport::tcp), nullptr);
+  EXPECT_NE(table.admit(ip("10.0.0.2"), Transport::tcp), nullptr) << "no place was lost";
+}
+
+/// A child that is killed where `departed` tells of the connection.
+struct DiesWhenTold : ServerEvents {
+  void departed(const ConnectionView&, Departure) noexcept override { ::_exit(0); }
+};
+
+TEST(ConnectionTableOfChildren, TellsNoDepartureTwice) {
+  DiesWhenTold events;
+  const auto table = ConnectionTable::make({1, kUnlimited, true}, events);
+  ConnectionInfo* const connection = table->admit(ip("10.0.0.1"), Transport::tcp);
+  detail::add(connection->received, 100);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    table->give(*connection, ::getppid(), ::getpid());
+    table->departed(*connection, Errc::reset);
+    ::_exit(1);
+  }
+  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+  table->bury_all(child, Departure::killed);  // would end this process if it told
+  EXPECT_EQ(table->open(), 0U);
+  const Statistics total = table->statistics();
+  EXPECT_EQ(total.bytes_received, 100U);
+  EXPECT_EQ(total.reset, 1U);
+  EXPECT_EQ(total.killed, 0U);
 }
 
 // Four threads at once.

@@ -52,6 +52,15 @@ TEST(Models, SayWhatTheyAre) {
   }
 }
 
+TEST(Models, NameTheirWorkersAsOneCountsThem) {
+  EXPECT_EQ(workers_text(info(Model::prefork), 32), "children");
+  EXPECT_EQ(workers_text(info(Model::prefork), 1), "child");
+  EXPECT_EQ(workers_text(info(Model::pool), 1), "thread");
+  EXPECT_EQ(workers_text(info(Model::epoll_edge), 1), "loop");
+  EXPECT_EQ(workers_text(info(Model::epoll_edge), 2), "loops");
+  EXPECT_EQ(workers_text(info(Model::thread), 1), "");
+}
+
 TEST(Models, RunWhenTheyAreBuilt) {
   for (const ModelInfo& row : all_models()) {
     const Result<> possible = can_run(row.model);
@@ -63,8 +72,9 @@ TEST(Models, RunWhenTheyAreBuilt) {
       EXPECT_NE(std::string_view{possible.error().call}, "") << "says what is missing";
     }
   }
-  for (const Model built : {Model::iterative, Model::thread, Model::polling, Model::select,
-                            Model::poll, Model::epoll_level, Model::epoll_edge})
+  for (const Model built :
+       {Model::iterative, Model::process, Model::prefork, Model::thread, Model::pool,
+        Model::polling, Model::select, Model::poll, Model::epoll_level, Model::epoll_edge})
     EXPECT_TRUE(can_run(built));
 }
 

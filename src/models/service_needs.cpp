@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+//
+// What a service cannot do without, held against what a model has. Not here: how one client at a
+// time is kept to (acceptor.cpp, event_loop.cpp).
+#include "models/server.hpp"
+
+namespace headrace::models {
+
+namespace {
+
+bool shares_memory(const ModelInfo& model) noexcept {
+  return model.launcher != LauncherKind::process_per_connection &&
+         model.launcher != LauncherKind::prefork;
+}
+
+/// "iterative, thread, pool or epoll-edge".
+std::string those_with_shared_memory() {
+  std::string list;
+  std::string_view last;
+  for (const ModelInfo& model : all_models()) {
+    if (!model.built || !shares_memory(model)) continue;
+    if (!last.empty()) list.append(list.empty() ? "" : ", ").append(last);
+    last = model.name;
+  }
+  return list.append(" or ").append(last);
+}
+
+}  // namespace
+
+std::string why_not(const Service& service, const ModelInfo& model, Workers workers) {
+  if (service.needs == Needs::shared_memory && !shares_memory(model))
+    return "the service needs memory that its clients share, and under model " +
+           std::string{model.name} + " each has a process of its own; use " +
+           those_with_shared_memory();
+  const bool one_worker =
+      workers.is_by_model() || (!workers.is_automatic() && workers.count() == 1);
+  if (service.concurrency == Concurrency::one && !one_worker)
+    return "the service takes one client at a time and has no use for several workers";
+  return "";
+}
+
+}  // namespace headrace::models
