@@ -74,7 +74,7 @@ std::size_t entries_in(const std::string& directory) {
 }
 
 Setup with_service(Setup setup, Task<> (*service)(Report&, Stream), Report& report) {
-  setup.service = Service{service, report};
+  setup.service = Service{service, report}.serving(setup.service.concurrency);
   return setup;
 }
 
