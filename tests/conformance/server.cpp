@@ -72,7 +72,7 @@ Report* make_report() {
 [[noreturn]] void give_up(const std::string& why) { throw std::runtime_error{why}; }
 
 Setup with_service(Setup setup, Task<> (*service)(Report&, Stream), Report& report) {
-  setup.service = Service{service, report};
+  setup.service = Service{service, report}.serving(setup.service.concurrency);
   return setup;
 }
 

@@ -12,7 +12,7 @@ import subprocess
 import termios
 import unittest
 
-from _program import PATIENCE, PROGRAM, SOURCE, Server, run
+from _program import PATIENCE, PROGRAM, SOURCE, Server, is_sanitized, run
 
 NAMES = ["iterative", "process", "prefork", "thread", "pool", "polling", "select", "poll",
          "epoll-level", "epoll-edge", "io_uring"]
@@ -75,6 +75,7 @@ class Models(unittest.TestCase):
         self.assertEqual(calls["select"], "recv + send + select/1 batch")
         self.assertEqual(calls["epoll-edge"], "recv + send + epoll_wait/1 batch")
 
+    @unittest.skipIf(is_sanitized(), "a sanitizer needs descriptors, too")
     def test_what_cannot_run_says_why_and_what_can(self):
         few = with_descriptors(4, 4)  # a loop needs more for itself
         models = {model["name"]: model for model in as_json(**few)["models"]}

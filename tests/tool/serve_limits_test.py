@@ -8,7 +8,7 @@ import signal
 import time
 import unittest
 
-from _program import Server, ask, built_models, clog, is_closed
+from _program import Server, ask, built_models, clog, is_closed, is_sanitized
 
 CONCURRENT = [model for model in built_models() if model != "iterative"]
 
@@ -28,6 +28,7 @@ class Limits(unittest.TestCase):
                 self.assertEqual(server.lines[-1],
                                  "1 refused, 0 timed out, 0 reset, 0 cut by the drain")
 
+    @unittest.skipIf(is_sanitized(), "a sanitizer needs descriptors, too")
     def test_without_a_limit_nobody_is_refused_but_waits(self):
         few = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))}
         for model in ("thread", "epoll-edge"):

@@ -326,7 +326,7 @@ class Refusals(unittest.TestCase):
             self.assertEqual((done.returncode, done.stdout), (2, ""))
             self.assertIn("talk serves one client after another", done.stderr)
         with Talk("--workers", "1") as server:
-            self.assertIn("1 worker", server.listening[0])
+            self.assertIn("model epoll-edge", server.listening[0])
 
     def test_interactive(self):
         done = run("serve", "talk", "--interactive")

@@ -14,6 +14,7 @@
 #include <arpa/inet.h>
 
 #include "engines.hpp"
+#include "headrace/services.hpp"
 
 namespace headrace {
 namespace {
@@ -223,6 +224,12 @@ INSTANTIATE_TEST_SUITE_P(Models, ServeTest, testing::ValuesIn(models()), [](cons
   std::replace(name.begin(), name.end(), '-', '_');
   return name;
 });
+
+TEST(ServiceForOne, RefusesSeveralWorkers) {
+  Told told;
+  const Service alone = Service{services::echo}.serving(Concurrency::one);
+  EXPECT_EQ(serve(alone, {.listen = "tcp://127.0.0.1:0", .workers = 2, .events = &told}), 2);
+}
 
 }  // namespace
 }  // namespace headrace

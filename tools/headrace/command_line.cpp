@@ -234,7 +234,7 @@ void add_serve_options(CLI::App& app, ServeArguments& to) {
       fmt::format("connections that may wait to be accepted (default {})",
                   options.backlog.connections));
   add(app, "--max-connections", "N", options.max_connections, parse_limit,
-      "at once; none: while there are descriptors (default: descriptor limit - 64)");
+      "at once; none: while descriptors last (default: descriptor limit - 64)");
   add(app, "--max-per-address", "N", options.max_per_address, parse_limit,
       "from one address (default 256, none for loopback, Unix)");
   add(app, "--idle-timeout", "TIME", options.idle_timeout, parse_idle_timeout,
