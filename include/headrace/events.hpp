@@ -20,6 +20,7 @@ enum class Departure : std::uint8_t {
   timed_out,  ///< a deadline or the idle timeout
   reset,      ///< by the peer
   cut,        ///< the drain's time was over
+  killed,     ///< with the process that served it, by a signal or a bug
 };
 
 /// Why a peer was turned away.
@@ -27,7 +28,7 @@ enum class Refusal : std::uint8_t {
   max_connections,
   max_per_address,
   out_of_resources,  ///< no descriptor, thread or memory to serve it with
-  draining,          ///< still queued when an iterative server stopped
+  draining,          ///< still queued when the server had stopped
 };
 
 /// Counts since the server started. Exact; read at any time from any thread.
@@ -41,7 +42,8 @@ struct Statistics {
   std::uint64_t refused = 0;   ///< accepted and closed at once, by a limit or for want of resources
   std::uint64_t timed_out = 0;
   std::uint64_t reset = 0;
-  std::uint64_t cut = 0;  ///< by the drain
+  std::uint64_t cut = 0;     ///< by the drain
+  std::uint64_t killed = 0;  ///< with their process: of these, what was counted last may be missing
   std::chrono::nanoseconds running{};
 };
 
@@ -52,6 +54,7 @@ struct ConnectionView {
   std::uint64_t bytes_received;
   std::uint64_t bytes_sent;
   std::uint64_t messages;
+  std::chrono::nanoseconds age;  ///< since it arrived, to 8 us; modulo 104 days
 };
 
 /// Override what you want to hear. Called on the thread where it happens, several at once: make it

@@ -57,6 +57,10 @@ struct ModelInfo {
 /// By name; null when there is none of that name.
 [[nodiscard]] const ModelInfo* find_model(std::string_view name) noexcept;
 
+/// What so many workers are: "32 children" or "1 child" without the number; "" where there are
+/// none.
+[[nodiscard]] std::string_view workers_text(const ModelInfo& model, unsigned count) noexcept;
+
 /// "event-loop".
 [[nodiscard]] std::string_view to_text(LauncherKind launcher) noexcept;
 

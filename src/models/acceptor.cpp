@@ -14,23 +14,34 @@ namespace headrace::models {
 namespace {
 constexpr auto kPause = std::chrono::milliseconds{100};
 constexpr auto kBetweenReports = std::chrono::seconds{1};
+
+/// When statistics are told next; by a parent for all its children.
+std::chrono::steady_clock::time_point after_now(const Server& server) noexcept {
+  if (server.parents_stop != nullptr) return std::chrono::steady_clock::time_point::max();
+  return server.options.statistics_every.resolve(std::chrono::steady_clock::now());
+}
 }  // namespace
 
+void prepare(detail::BlockingEngine& engine, const Server& server) noexcept {
+  engine.observe(&server.table, server.events.wants_messages());
+  engine.set_idle_timeout(server.options.idle_timeout);
+}
+
+void serve_peer(Server& server, detail::BlockingEngine& engine, Accepted accepted) {
+  auto socket = engine.adopt(std::move(accepted.socket), accepted.transport);
+  if (!socket) return server.table.turn_away(*accepted.info, Refusal::out_of_resources);
+  (*socket)->info = accepted.info;
+  if (engine.wants_messages()) (*socket)->flags |= detail::SocketRecord::kWatched;
+  engine.run(server.service.run(Stream{*socket}));
+}
+
 Acceptor::Acceptor(Server& server, int poke)
-    : server_{server}, next_statistics_{server.options.statistics_every.resolve(Clock::now())} {
+    : server_{server}, next_statistics_{after_now(server)} {
   for (const Door& door : server_.doors)
     entries_.push_back({door.sockets[0].descriptor(), POLLIN, 0});
   for (const int descriptor : server_.stop.descriptors())
     entries_.push_back({descriptor, POLLIN, 0});
   entries_.push_back({poke, POLLIN, 0});
-}
-
-int Acceptor::time_to_wait() const noexcept {
-  Clock::time_point until = next_statistics_;
-  if (paused_until_) until = std::min(until, *paused_until_);
-  if (until == Clock::time_point::max()) return -1;
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
-  return static_cast<int>(std::clamp<std::int64_t>(left, 0, 1'000'000));
 }
 
 std::optional<Accepted> Acceptor::next() {
@@ -41,11 +52,9 @@ std::optional<Accepted> Acceptor::next() {
       paused_until_.reset();
     for (std::size_t index = 0; index < doors; ++index)
       entries_[index].events = paused_until_ ? 0 : POLLIN;
-    const int ready = sys::poll(entries_.data(), entries_.size(), time_to_wait());
-    tell_statistics();
-    if (ready < 0) continue;  // EINTR: the signal is in its pipe; ENOMEM passes
-    if (entries_[doors].revents != 0 || entries_[doors + 1].revents != 0) server_.stop.look();
+    const int ready = poll_from(0, paused_until_.value_or(Clock::time_point::max()));
     if (server_.stop.begun()) return std::nullopt;
+    if (ready < 0) continue;
     for (std::size_t tried = 0; tried < doors; ++tried) {
       const std::size_t index = next_door_++ % doors;
       if ((entries_[index].revents & (POLLIN | POLLERR | POLLHUP)) == 0 || paused_until_) continue;
@@ -55,6 +64,27 @@ std::optional<Accepted> Acceptor::next() {
   }
 }
 
+void Acceptor::wait(Clock::time_point limit) { (void)poll_from(server_.doors.size(), limit); }
+
+void Acceptor::wait_a_moment() { wait(Clock::now() + std::chrono::milliseconds{5}); }
+
+// What poll(2) answers for the entries from `first` on.
+int Acceptor::poll_from(std::size_t first, Clock::time_point limit) {
+  const std::size_t doors = server_.doors.size();
+  const int ready = sys::poll(&entries_[first], entries_.size() - first, time_until(limit));
+  tell_statistics();
+  // EINTR: a signal is in its pipe, or a child's parent has something to tell. ENOMEM passes.
+  if (ready < 0 || entries_[doors].revents != 0 || entries_[doors + 1].revents != 0) server_.look();
+  return ready;
+}
+
+int Acceptor::time_until(Clock::time_point limit) const noexcept {
+  const Clock::time_point until = std::min(limit, next_statistics_);
+  if (until == Clock::time_point::max()) return -1;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
+  return static_cast<int>(std::clamp<std::int64_t>(left, 0, 1'000'000));
+}
+
 std::optional<Accepted> Acceptor::next_queued() {
   for (Door& door : server_.doors)
     if (auto accepted = accept_from(door)) return accepted;
@@ -62,7 +92,12 @@ std::optional<Accepted> Acceptor::next_queued() {
 }
 
 void Acceptor::close() noexcept {
-  for (Door& door : server_.doors) door.sockets.clear();
+  for (Door& door : server_.doors) {
+    // A child that is busy may hold the listener a little longer.
+    for (const net::Socket& socket : door.sockets)
+      (void)sys::shutdown(socket.descriptor(), SHUT_RD);  // it is closed in any case
+    door.sockets.clear();
+  }
 }
 
 std::optional<Accepted> Acceptor::accept_from(Door& door) {
@@ -95,6 +130,8 @@ void Acceptor::after_error(const Door& door, int error) {
       pause_told_ = Clock::now();
       return server_.events.accept_paused(Failure::from_errno("accept4", error));
     case net::AfterAcceptError::fatal:
+      server_.look();
+      if (server_.stop.begun()) return;  // a parent has shut it
       return server_.fail(AddressText{door.address}, Failure::from_errno("accept4", error));
   }
 }
@@ -102,7 +139,7 @@ void Acceptor::after_error(const Door& door, int error) {
 void Acceptor::tell_statistics() {
   if (Clock::now() < next_statistics_) return;
   server_.events.statistics(server_.table.statistics());
-  next_statistics_ = server_.options.statistics_every.resolve(Clock::now());
+  next_statistics_ = after_now(server_);
 }
 
 }  // namespace headrace::models

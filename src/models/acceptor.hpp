@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
 // How blocking launchers accept: one poll(2) on all listeners, the ways to stop and the statistics
-// timer, so that several addresses, signals and statistics need no thread of their own.
+// timer, so that several addresses, signals and statistics need no thread of their own. And how a
+// connection that was let in is served on a blocking engine.
 #pragma once
 
 #include <chrono>
 #include <optional>
 #include <vector>
 
+#include "engines/blocking.hpp"
 #include "models/server.hpp"
 
 namespace headrace::models {
@@ -19,8 +21,16 @@ struct Accepted {
   detail::ConnectionInfo* info;
 };
 
+/// Gives `engine` what it needs to know of the server.
+void prepare(detail::BlockingEngine& engine, const Server& server) noexcept;
+
+/// Runs the service for one peer to its end, on this thread.
+void serve_peer(Server& server, detail::BlockingEngine& engine, Accepted accepted);
+
 class Acceptor {
  public:
+  using Clock = std::chrono::steady_clock;
+
   /// `poke` is one more descriptor that `next` looks at, or -1.
   Acceptor(Server& server, int poke);
 
@@ -31,16 +41,34 @@ class Acceptor {
   /// the drain.
   std::optional<Accepted> next_queued();
 
-  /// Closes the listeners: from now on peers are refused by the kernel.
+  /// Does all that `next` does but accepting: waits for a stop, for `poke` or until `limit`.
+  void wait(Clock::time_point limit = Clock::time_point::max());
+
+  /// Gives everybody in the queues to `take`, at most as many as the backlog; then closes the
+  /// listeners. Closing first would reset those whom the kernel has let in.
+  template <class Take>
+  void take_queued_and_close(Take take) {
+    for (int left = server_.backlog; left > 0; --left) {
+      auto queued = next_queued();
+      if (!queued) break;
+      take(std::move(*queued));
+    }
+    close();
+  }
+
+  /// Closes the listeners: from now on peers are refused by the kernel, also where children hold
+  /// the listeners too.
   void close() noexcept;
 
- private:
-  using Clock = std::chrono::steady_clock;
+  /// A moment (5 ms), or less if there is a stop or a poke: for drains, which repeat a signal.
+  void wait_a_moment();
 
+ private:
   std::optional<Accepted> accept_from(Door& door);
   void after_error(const Door& door, int error);
   void tell_statistics();
-  [[nodiscard]] int time_to_wait() const noexcept;
+  int poll_from(std::size_t first, Clock::time_point limit);
+  [[nodiscard]] int time_until(Clock::time_point limit) const noexcept;
 
   Server& server_;
   std::vector<pollfd> entries_;  // the doors, then the ways to stop, then the poke

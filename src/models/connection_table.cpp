@@ -7,8 +7,6 @@
 #include <algorithm>
 #include <new>
 
-#include <unistd.h>
-
 namespace headrace::models {
 
 using detail::CompactAddress;
@@ -19,13 +17,34 @@ namespace {
 using Counter = std::atomic<std::uint64_t>;
 constexpr auto kRelaxed = std::memory_order_relaxed;
 
+// The word of a slot that says whose it is: a pid (which Linux keeps below 2^22), how far its
+// departure has come, and when it came, modulo 104 days.
+constexpr std::uint64_t kOwner = (1U << 22) - 1;
+constexpr std::uint64_t kMoving = 1U << 22;  // its counts are being moved to the totals
+constexpr std::uint64_t kMoved = 1U << 23;   // they are there, and its departure is told
+constexpr unsigned kTimeShift = 24;
+constexpr unsigned kTickShift = 13;  // 8 us
+
+std::uint64_t now_in_ticks() noexcept {
+  return static_cast<std::uint64_t>(sys::monotonic_ns()) >> kTickShift;
+}
+
+std::chrono::nanoseconds age_of(std::uint64_t holder) noexcept {
+  constexpr std::uint64_t kAll = ~std::uint64_t{0} >> kTimeShift;
+  const std::uint64_t ticks = (now_in_ticks() - (holder >> kTimeShift)) & kAll;
+  return std::chrono::nanoseconds{ticks << kTickShift};
+}
+
+std::uint64_t owner_word(pid_t owner) noexcept { return static_cast<std::uint64_t>(owner); }
+
 void count(Counter& counter, std::uint64_t amount = 1) noexcept {
   counter.fetch_add(amount, kRelaxed);
 }
 
-void raise_to(Counter& highest, std::uint64_t value) noexcept {
-  std::uint64_t seen = highest.load(kRelaxed);
-  while (seen < value && !highest.compare_exchange_weak(seen, value, kRelaxed)) {
+template <class Number>
+void raise_to(std::atomic<Number>& highest, Number value) noexcept {
+  Number seen = highest.load();
+  while (seen < value && !highest.compare_exchange_weak(seen, value)) {
   }
 }
 
@@ -80,18 +99,21 @@ Departure departure_after(Errc last) noexcept {
 
 /// One connection: a cache line, so that workers do not disturb each other.
 struct alignas(64) ConnectionTable::Slot : ConnectionInfo {
-  std::atomic<pid_t> owner = 0;  // 0: free
+  std::atomic<std::uint64_t> holder = 0;  // 0: free
 };
 
 /// What all processes of the server see.
 struct ConnectionTable::Shared {
-  Counter connections, open, most, refused, timed_out, reset, cut;
+  Counter connections, open, most, refused, timed_out, reset, cut, killed;
   Counter received, sent, messages, departures;  // of connections that have ended
   Counter moves_begun, moves_done;  // of a departing connection's bytes into those above
   Counter ids;  // given out so far; never again, also when the peer is turned away
   std::atomic<std::uint32_t> next_slot;
+  std::atomic<std::uint32_t> used_slots;  // those behind them never have been
   alignas(64) std::byte slots[];
 };
+
+static_assert(sizeof(detail::ConnectionInfo) + sizeof(std::uint64_t) == 64);
 
 std::unique_ptr<ConnectionTable> ConnectionTable::make(Limits limits, ServerEvents& events) {
   const std::uint32_t slots = std::max(limits.total, std::uint32_t{1});
@@ -109,18 +131,22 @@ ConnectionTable::ConnectionTable(Shared* shared, std::size_t size, std::uint32_t
 
 ConnectionTable::~ConnectionTable() { sys::unmap_memory(shared_, size_); }
 
+// Only those that were ever claimed: looking at a slot makes its page resident.
 std::span<ConnectionTable::Slot> ConnectionTable::slots() const noexcept {
-  return {std::launder(reinterpret_cast<Slot*>(shared_->slots)), slot_count_};
+  return {std::launder(reinterpret_cast<Slot*>(shared_->slots)), shared_->used_slots.load()};
 }
 
 ConnectionTable::Slot* ConnectionTable::claim(const CompactAddress& peer) noexcept {
-  const auto all = slots();
+  Slot* const all = std::launder(reinterpret_cast<Slot*>(shared_->slots));
+  const std::uint64_t mine = now_in_ticks() << kTimeShift | owner_word(sys::getpid());
   // There is a free one: no more are ever claimed than were counted into `open`.
   for (;;) {
-    Slot& slot = all[shared_->next_slot.fetch_add(1, kRelaxed) % slot_count_];
-    pid_t free = 0;
-    if (slot.owner.load(kRelaxed) != 0 ||
-        !slot.owner.compare_exchange_strong(free, ::getpid(), std::memory_order_acquire))
+    const std::uint32_t index = shared_->next_slot.fetch_add(1, kRelaxed) % slot_count_;
+    raise_to(shared_->used_slots, index + 1);  // first: who looks for claimed ones must see it
+    Slot& slot = all[index];
+    std::uint64_t free = 0;
+    if (slot.holder.load(kRelaxed) != 0 ||
+        !slot.holder.compare_exchange_strong(free, mine, std::memory_order_acquire))
       continue;  // acquire: whoever had it before has done with it
     write_bytes(slot.peer, peer);
     slot.peer.zone = peer.zone;
@@ -148,7 +174,7 @@ ConnectionInfo* ConnectionTable::admit(const net::SocketAddress& peer,
   raise_to(shared_->most, open);
   count(shared_->connections);
   slot->id = shared_->ids.fetch_add(1, kRelaxed) + 1;
-  events_.arrived({slot->id, detail::expand(from), 0, 0, 0});
+  events_.arrived({slot->id, detail::expand(from), 0, 0, 0, {}});
   return slot;
 }
 
@@ -156,7 +182,7 @@ ConnectionInfo* ConnectionTable::admit(const net::SocketAddress& peer,
 bool ConnectionTable::is_within_address_limit(const CompactAddress& peer) const noexcept {
   if (limits_.per_address == ~0U || (limits_.exempts_local && is_local(peer))) return true;
   const auto same = [&peer](Slot& slot) {
-    return slot.owner.load(kRelaxed) != 0 && has_bytes_of(slot.peer, peer);
+    return slot.holder.load(kRelaxed) != 0 && has_bytes_of(slot.peer, peer);
   };
   return std::ranges::count_if(slots(), same) <= limits_.per_address;
 }
@@ -164,34 +190,72 @@ bool ConnectionTable::is_within_address_limit(const CompactAddress& peer) const 
 void ConnectionTable::message(ConnectionInfo& connection, ByteView bytes) noexcept {
   events_.message(
       {connection.id, detail::expand(connection.peer), connection.received.load(kRelaxed),
-       connection.sent.load(kRelaxed), connection.messages.load(kRelaxed)},
+       connection.sent.load(kRelaxed), connection.messages.load(kRelaxed),
+       age_of(static_cast<Slot&>(connection).holder.load(kRelaxed))},
       bytes);
 }
 
 void ConnectionTable::departed(ConnectionInfo& connection, Errc last) noexcept {
-  const ConnectionView view{connection.id, detail::expand(connection.peer),
-                            connection.received.load(kRelaxed), connection.sent.load(kRelaxed),
-                            connection.messages.load(kRelaxed)};
-  const Departure how = departure_after(last);
-  if (how == Departure::timed_out) count(shared_->timed_out);
-  if (how == Departure::reset) count(shared_->reset);
-  if (how == Departure::cut) count(shared_->cut);
+  depart(static_cast<Slot&>(connection), departure_after(last));
+}
+
+void ConnectionTable::depart(Slot& slot, Departure how) noexcept {
+  const std::uint64_t holder = slot.holder.load(kRelaxed) & ~kMoving;
+  const ConnectionView view{slot.id,
+                            detail::expand(slot.peer),
+                            slot.received.load(kRelaxed),
+                            slot.sent.load(kRelaxed),
+                            slot.messages.load(kRelaxed),
+                            age_of(holder)};
   // Between the two marks the bytes stand in both places or in neither: statistics() waits until
   // they are equal.
   shared_->moves_begun.fetch_add(1);
+  slot.holder.store(holder | kMoving, kRelaxed);
+  if (how == Departure::timed_out) count(shared_->timed_out);
+  if (how == Departure::reset) count(shared_->reset);
+  if (how == Departure::cut) count(shared_->cut);
+  if (how == Departure::killed) count(shared_->killed);
   count(shared_->received, view.bytes_received);
   count(shared_->sent, view.bytes_sent);
   count(shared_->messages, view.messages);
-  clear_counts(connection);
+  clear_counts(slot);
+  slot.holder.store(holder | kMoved, kRelaxed);
   shared_->moves_done.fetch_add(1);
   events_.departed(view, how);
-  release(connection);
+  release(slot);
   count(shared_->departures);
 }
 
 void ConnectionTable::release(ConnectionInfo& connection) noexcept {
-  static_cast<Slot&>(connection).owner.store(0, std::memory_order_release);
+  static_cast<Slot&>(connection).holder.store(0, std::memory_order_release);
   shared_->open.fetch_sub(1, kRelaxed);
+}
+
+void ConnectionTable::give(ConnectionInfo& connection, pid_t from, pid_t to) noexcept {
+  std::atomic<std::uint64_t>& holder = static_cast<Slot&>(connection).holder;
+  std::uint64_t seen = holder.load(kRelaxed);
+  if ((seen & ~(~std::uint64_t{0} << kTimeShift)) == owner_word(from))
+    (void)holder.compare_exchange_strong(seen, (seen & ~kOwner) | owner_word(to));
+}
+
+void ConnectionTable::bury(ConnectionInfo& connection, pid_t owner, Departure how) noexcept {
+  bury(static_cast<Slot&>(connection), owner, how);
+}
+
+void ConnectionTable::bury_all(pid_t owner, Departure how) noexcept {
+  for (Slot& slot : slots()) bury(slot, owner, how);
+}
+
+// Nobody else writes to the slot of a process that is dead.
+void ConnectionTable::bury(Slot& slot, pid_t owner, Departure how) noexcept {
+  const std::uint64_t holder = slot.holder.load(std::memory_order_acquire);
+  if ((holder & kOwner) != owner_word(owner)) return;
+  if ((holder & kMoved) != 0) return release(slot);  // all was done but this
+  if ((holder & kMoving) != 0) {
+    clear_counts(slot);  // rather missing than counted twice
+    shared_->moves_done.fetch_add(1);
+  }
+  depart(slot, how);
 }
 
 void ConnectionTable::turn_away(ConnectionInfo& connection, Refusal why) noexcept {
@@ -228,6 +292,7 @@ Statistics ConnectionTable::read_once() const noexcept {
                  .timed_out = shared_->timed_out.load(kRelaxed),
                  .reset = shared_->reset.load(kRelaxed),
                  .cut = shared_->cut.load(kRelaxed),
+                 .killed = shared_->killed.load(kRelaxed),
                  .running = std::chrono::steady_clock::now() - started_};
   for (const Slot& slot : slots()) {
     now.bytes_received += slot.received.load(kRelaxed);

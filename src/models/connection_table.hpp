@@ -48,6 +48,15 @@ class ConnectionTable final : public detail::ConnectionObserver {
   /// A peer that is not let in.
   void refuse(const Address& peer, Refusal why) noexcept;
 
+  /// A connection goes over to a child. To be said by both processes, whichever comes first, so
+  /// that neither a child that is killed at once nor one that is done at once leaves its place
+  /// behind.
+  void give(detail::ConnectionInfo& connection, pid_t from, pid_t to) noexcept;
+  /// `owner` has ended; if `connection` is still its own, it ended with it.
+  void bury(detail::ConnectionInfo& connection, pid_t owner, Departure how) noexcept;
+  /// The same for whatever it owned: looks at every slot.
+  void bury_all(pid_t owner, Departure how) noexcept;
+
   [[nodiscard]] Statistics statistics() const noexcept;
   [[nodiscard]] std::uint64_t open() const noexcept;
 
@@ -64,6 +73,8 @@ class ConnectionTable final : public detail::ConnectionObserver {
   [[nodiscard]] std::span<Slot> slots() const noexcept;
   Slot* claim(const detail::CompactAddress& peer) noexcept;
   void release(detail::ConnectionInfo& connection) noexcept;
+  void depart(Slot& slot, Departure how) noexcept;
+  void bury(Slot& slot, pid_t owner, Departure how) noexcept;
   [[nodiscard]] Statistics read_once() const noexcept;
   [[nodiscard]] bool is_within_address_limit(const detail::CompactAddress& peer) const noexcept;
 

@@ -32,12 +32,8 @@ class StopWatcher final : public detail::InterruptWatcher {
     if (std::exchange(draining_, true)) return;
     server_.tell_draining();
     engine_.begin_drain(nullptr);
-    for (int left = server_.backlog; left > 0; --left) {
-      auto queued = acceptor_.next_queued();
-      if (!queued) break;
-      server_.table.turn_away(*queued->info, Refusal::draining);
-    }
-    acceptor_.close();
+    acceptor_.take_queued_and_close(
+        [this](Accepted late) { server_.table.turn_away(*late.info, Refusal::draining); });
   }
 
  private:
@@ -47,26 +43,17 @@ class StopWatcher final : public detail::InterruptWatcher {
   bool draining_ = false;
 };
 
-void serve_one(Server& server, detail::BlockingEngine& engine, Accepted accepted) {
-  auto socket = engine.adopt(std::move(accepted.socket), accepted.transport);
-  if (!socket) return server.table.turn_away(*accepted.info, Refusal::out_of_resources);
-  (*socket)->info = accepted.info;
-  if (engine.wants_messages()) (*socket)->flags |= detail::SocketRecord::kWatched;
-  engine.run(server.service.run(Stream{*socket}));
-}
-
 }  // namespace
 
 void run_iterative(Server& server) {
   detail::BlockingEngine engine;
-  engine.observe(&server.table, server.events.wants_messages());
-  engine.set_idle_timeout(server.options.idle_timeout);
+  prepare(engine, server);
   Acceptor acceptor{server, -1};
   StopWatcher watcher{server, engine, acceptor};
   engine.set_watcher(&watcher);
   server.tell_listening();
   while (!server.stop.begun())
-    if (auto accepted = acceptor.next()) serve_one(server, engine, std::move(*accepted));
+    if (auto accepted = acceptor.next()) serve_peer(server, engine, std::move(*accepted));
   watcher.begin_drain();
 }
 

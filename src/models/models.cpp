@@ -20,15 +20,15 @@ constexpr std::array kModels{
     ModelInfo{Model::iterative, "iterative", LauncherKind::iterative, EngineKind::blocking, 0, "",
               "one client at a time, the others wait in the backlog", "one client at a time", true},
     ModelInfo{Model::process, "process", process_per_connection, EngineKind::blocking, 0, "",
-              "a child process for each client", "processes (ulimit -u) and their memory", false},
+              "a child process for each client", "processes (ulimit -u) and their memory", true},
     ModelInfo{Model::prefork, "prefork", prefork, EngineKind::blocking, 32, "children",
               "children made beforehand share the listener", "as many clients at once as children",
-              false},
+              true},
     ModelInfo{Model::thread, "thread", thread_per_connection, EngineKind::blocking, 0, "",
               "a thread for each client", "threads (ulimit -u) and a stack for each", true},
     ModelInfo{Model::pool, "pool", thread_pool, EngineKind::blocking, 32, "threads",
               "a fixed number of threads; a client holds one until it leaves",
-              "as many clients at once as threads", false},
+              "as many clients at once as threads", true},
     ModelInfo{Model::polling, "polling", event_loop, EngineKind::polling, 1, "loops",
               "non-blocking calls to every client, round and round", "a full core, busy or not",
               false},
@@ -55,6 +55,12 @@ const ModelInfo& info(Model model) noexcept { return kModels[static_cast<std::si
 const ModelInfo* find_model(std::string_view name) noexcept {
   const auto* const found = std::ranges::find(kModels, name, &ModelInfo::name);
   return found == kModels.end() ? nullptr : found;
+}
+
+std::string_view workers_text(const ModelInfo& model, unsigned count) noexcept {
+  if (count != 1 || model.workers.empty()) return model.workers;
+  if (model.workers == "children") return "child";
+  return model.workers.substr(0, model.workers.size() - 1);  // "loops", "threads"
 }
 
 std::string_view to_text(LauncherKind launcher) noexcept {

@@ -33,8 +33,13 @@ class PlainEvents final : public ServerEvents {
   void listening(const Address& at, const ModelInfo& model, unsigned workers,
                  int backlog) noexcept override {
     const AddressText text{at};
-    print("listening on %.*s (model %s, %u worker%s, backlog %d)", size_of(text),
-          text.view().data(), model.name.data(), workers, workers == 1 ? "" : "s", backlog);
+    std::array<char, 32> crew{};
+    const std::string_view what = workers_text(model, workers);
+    if (!what.empty())
+      (void)std::snprintf(crew.data(), crew.size(), ", %u %.*s", workers, size_of(what),
+                          what.data());
+    print("listening on %.*s (model %s%s, backlog %d)", size_of(text), text.view().data(),
+          model.name.data(), crew.data(), backlog);
   }
   void accept_paused(const Failure& failure) noexcept override {
     print("accepting has paused: %s (%s)", failure.reason(), failure.call);
@@ -45,11 +50,12 @@ class PlainEvents final : public ServerEvents {
   }
   void stopped(const Statistics& total) noexcept override {
     print(
-        "%ju connections, %ju bytes in, %ju bytes out, %ju at most at once, %ju refused, %ju timed "
-        "out, "
-        "%ju reset, %ju cut",
-        total.connections, total.bytes_received, total.bytes_sent, total.most_at_once,
-        total.refused, total.timed_out, total.reset, total.cut);
+        "%ju connection%s, %ju bytes in, %ju bytes out, %ju at most at once, %ju refused, %ju "
+        "timed "
+        "out, %ju reset, %ju cut, %ju killed with their process",
+        total.connections, total.connections == 1 ? "" : "s", total.bytes_received,
+        total.bytes_sent, total.most_at_once, total.refused, total.timed_out, total.reset,
+        total.cut, total.killed);
   }
 
  private:

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <mutex>
+#include <new>
+#include <type_traits>
 
 #include <sched.h>
 #include <sys/eventfd.h>
@@ -188,15 +190,29 @@ void launch(Server& server) {
   switch (server.model.launcher) {
     case LauncherKind::iterative:
       return run_iterative(server);
+    case LauncherKind::process_per_connection:
+      return run_process_per_connection(server);
+    case LauncherKind::prefork:
+      return run_prefork(server);
     case LauncherKind::thread_per_connection:
       return run_thread_per_connection(server);
+    case LauncherKind::thread_pool:
+      return run_thread_pool(server);
     case LauncherKind::event_loop:
       return run_event_loops(server);
-    case LauncherKind::process_per_connection:
-    case LauncherKind::prefork:
-    case LauncherKind::thread_pool:
-      break;
   }
+}
+
+struct Unmap {
+  void operator()(Stop* stop) const noexcept { sys::unmap_memory(stop, sizeof(Stop)); }
+};
+
+/// In memory that children share: they read there that they are to stop.
+std::unique_ptr<Stop, Unmap> make_stop(int signals, int stopper, std::chrono::nanoseconds drain) {
+  static_assert(std::is_trivially_destructible_v<Stop>);
+  void* const memory = sys::map_memory(sizeof(Stop), true);
+  if (memory == nullptr) return nullptr;
+  return std::unique_ptr<Stop, Unmap>{new (memory) Stop{signals, stopper, drain}};
 }
 
 ExitStatus fail_start(const ServeOptions& options, const Failure& failure) {
@@ -218,7 +234,8 @@ ExitStatus serve_at(const Service& service, const ServeOptions& options, const M
     signals.emplace(std::move(*caught));
   }
   const int stopper = options.stopper == nullptr ? -1 : options.stopper->descriptor();
-  Stop stop{signals ? signals->descriptor() : -1, stopper, options.drain};
+  const auto stop = make_stop(signals ? signals->descriptor() : -1, stopper, options.drain);
+  if (stop == nullptr) return fail_start(options, {"mmap", ENOMEM, Errc::out_of_memory});
   Server server{.service = service,
                 .options = options,
                 .model = model,
@@ -227,7 +244,7 @@ ExitStatus serve_at(const Service& service, const ServeOptions& options, const M
                 .backlog = net::effective_backlog(options.backlog.connections),
                 .doors = doors,
                 .table = *table,
-                .stop = stop,
+                .stop = *stop,
                 .repeat = &*repeat};
   if (options.stopper != nullptr && blocks) options.stopper->interrupts(&*repeat);
   launch(server);

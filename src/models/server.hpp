@@ -64,10 +64,19 @@ struct Server {
   std::vector<Door>& doors;
   ConnectionTable& table;
   Stop& stop;
-  const net::RepeatedSignal* repeat;  // for the thread that called serve(), under blocking models
-  std::atomic<bool> failed = false;   // it stopped because it could not go on
+  const net::RepeatedSignal* repeat;   // for the thread that called serve(), under blocking models
+  const Stop* parents_stop = nullptr;  // of a child: in memory that its parent writes
+  std::atomic<bool> failed = false;    // it stopped because it could not go on
   bool drain_told = false;
 
+  /// Looks whether the server is to stop: a child also at what its parent was told.
+  void look() noexcept {
+    stop.look();
+    if (parents_stop != nullptr && parents_stop->begun() && !stop.begun()) stop.begin();
+  }
+  [[nodiscard]] bool cuts() const noexcept {
+    return stop.cuts() || (parents_stop != nullptr && parents_stop->cuts());
+  }
   void tell_draining() noexcept {
     if (!std::exchange(drain_told, true)) events.draining(table.open());
   }
@@ -84,7 +93,10 @@ struct Server {
 
 /// Each runs until the server has stopped and every connection is gone.
 void run_iterative(Server& server);
+void run_process_per_connection(Server& server);
+void run_prefork(Server& server);
 void run_thread_per_connection(Server& server);
+void run_thread_pool(Server& server);
 void run_event_loops(Server& server);
 
 }  // namespace headrace::models

@@ -30,13 +30,8 @@ class ThreadPerConnection {
     }
     server_.tell_draining();
     // Who is in the queue has been let in by the kernel; closing the listener now would reset them.
-    for (int left = server_.backlog; left > 0; --left) {
-      auto queued = acceptor.next_queued();
-      if (!queued) break;
-      serve(std::move(*queued));
-    }
-    acceptor.close();
-    drain();
+    acceptor.take_queued_and_close([this](Accepted late) { serve(std::move(late)); });
+    drain(acceptor);
   }
 
  private:
@@ -50,8 +45,7 @@ class ThreadPerConnection {
 
   void serve(Accepted accepted) {
     Connection& connection = connections_.emplace_back(*this, std::move(accepted));
-    connection.engine.observe(&server_.table, server_.events.wants_messages());
-    connection.engine.set_idle_timeout(server_.options.idle_timeout);
+    prepare(connection.engine, server_);
     if (sys::create_thread(&connection.thread, run_thread, &connection) == 0) return;
     server_.table.turn_away(*connection.accepted.info, Refusal::out_of_resources);
     connections_.pop_back();
@@ -60,21 +54,12 @@ class ThreadPerConnection {
   static void* run_thread(void* argument) noexcept {
     auto& connection = *static_cast<Connection*>(argument);
     ThreadPerConnection& owner = connection.owner;
-    serve_peer(connection);
+    serve_peer(owner.server_, connection.engine, std::move(connection.accepted));
     connection.finished.store(true, std::memory_order_release);
     const std::uint64_t one = 1;
     (void)sys::write(owner.poke_.descriptor(), &one,
                      sizeof one);  // EAGAIN: it has been poked enough
     return nullptr;
-  }
-
-  static void serve_peer(Connection& connection) noexcept {
-    auto& [owner, accepted, engine, thread, finished] = connection;
-    auto socket = engine.adopt(std::move(accepted.socket), accepted.transport);
-    if (!socket) return owner.server_.table.turn_away(*accepted.info, Refusal::out_of_resources);
-    (*socket)->info = accepted.info;
-    if (engine.wants_messages()) (*socket)->flags |= detail::SocketRecord::kWatched;
-    engine.run(owner.server_.service.run(Stream{*socket}));
   }
 
   void join_finished() {
@@ -89,7 +74,7 @@ class ThreadPerConnection {
 
   // Each thread finds the flag when its call returns; the signal is repeated because it may come
   // before the call.
-  void drain() {
+  void drain(Acceptor& acceptor) {
     for (Connection& connection : connections_) connection.engine.begin_drain(nullptr);
     for (bool cut = false; !connections_.empty(); join_finished()) {
       if (!cut && server_.stop.cuts()) {
@@ -97,16 +82,8 @@ class ThreadPerConnection {
         for (Connection& connection : connections_) connection.engine.cut();
       }
       for (Connection& connection : connections_) connection.engine.interrupt();
-      wait_a_little();
-      server_.stop.look();
+      acceptor.wait_a_moment();
     }
-  }
-
-  void wait_a_little() {
-    const auto& stops = server_.stop.descriptors();
-    std::array<pollfd, 3> entries{
-        {{poke_.descriptor(), POLLIN, 0}, {stops[0], POLLIN, 0}, {stops[1], POLLIN, 0}}};
-    (void)sys::poll(entries.data(), entries.size(), 5);  // ms
   }
 
   Server& server_;

@@ -29,9 +29,29 @@ void note(int signal) {
   errno = saved;
 }
 
+using Pipe = std::array<Socket, 2>;
+
+Result<Pipe> make_pipe() {
+  int ends[2];
+  const int answer = sys::make_pipe(ends, O_CLOEXEC | O_NONBLOCK);
+  if (answer < 0) return fail_errno("pipe2", -answer);
+  return Pipe{Socket{ends[0]}, Socket{ends[1]}};
+}
+
 bool has_terminal() noexcept { return ::isatty(STDIN_FILENO) != 0 || ::isatty(STDERR_FILENO) != 0; }
 
 }  // namespace
+
+HeldSignals::HeldSignals() noexcept {
+  sigset_t held;
+  (void)::sigemptyset(&held);
+  for (const int signal : kCaught) (void)::sigaddset(&held, signal);
+  (void)::pthread_sigmask(SIG_BLOCK, &held, &before_);  // cannot fail for a valid set
+}
+
+void HeldSignals::release() noexcept {
+  if (std::exchange(holds_, false)) (void)::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+}
 
 Result<RepeatedSignal> RepeatedSignal::make() {
   sigevent event{};
@@ -58,25 +78,37 @@ void RepeatedSignal::arm() const noexcept {
 }
 
 Result<StopSignals> StopSignals::catch_them(const RepeatedSignal* repeat) {
-  int ends[2];
-  const int answer = sys::make_pipe(ends, O_CLOEXEC | O_NONBLOCK);
-  if (answer < 0) return fail_errno("pipe2", -answer);
-  Socket reading{ends[0]};
-  Socket writing{ends[1]};
+  auto ends = make_pipe();
+  if (!ends) return std::unexpected(ends.error());
   int expected = -1;
-  if (!pipe_to_write.compare_exchange_strong(expected, writing.descriptor()))
+  if (!pipe_to_write.compare_exchange_strong(expected, (*ends)[1].descriptor()))
     return fail(Errc::address_in_use, "another server of this process handles signals");
   to_arm.store(repeat);
-  return StopSignals{std::move(reading), std::move(writing)};
+  return StopSignals{std::move((*ends)[0]), std::move((*ends)[1]), Process::parent};
 }
 
-StopSignals::StopSignals(Socket reading, Socket writing) noexcept
+Result<StopSignals> StopSignals::catch_in_child(const RepeatedSignal* repeat) {
+  to_arm.store(repeat);
+  if (const int parents = pipe_to_write.exchange(-1); parents >= 0)
+    (void)sys::close(parents);  // the parent has it still
+  auto ends = make_pipe();
+  if (!ends) {
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) (void)std::signal(signal, SIG_IGN);
+    return std::unexpected(ends.error());
+  }
+  pipe_to_write.store((*ends)[1].descriptor());
+  return StopSignals{std::move((*ends)[0]), std::move((*ends)[1]), Process::child};
+}
+
+StopSignals::StopSignals(Socket reading, Socket writing, Process process) noexcept
     : reading_{std::move(reading)}, writing_{std::move(writing)} {
   for (std::size_t index = 0; index < kSignals; ++index) {
     struct sigaction action{};
-    const bool ignored = kCaught[index] == SIGPIPE || (kCaught[index] == SIGHUP && !has_terminal());
+    const int signal = kCaught[index];
+    const bool ignored = signal == SIGPIPE || (signal == SIGHUP && !has_terminal()) ||
+                         (process == Process::child && signal != SIGTERM);
     action.sa_handler = ignored ? SIG_IGN : note;  // no SA_RESTART: a blocked call must return
-    (void)::sigaction(kCaught[index], &action, &before_[index]);  // cannot fail for these
+    (void)::sigaction(signal, &action, &before_[index]);  // cannot fail for these
   }
 }
 

@@ -30,6 +30,21 @@ class RepeatedSignal {
   bool owns_ = true;
 };
 
+/// Holds back the signals that StopSignals catches, on the calling thread: a forked child must not
+/// answer them with its parent's handlers.
+class HeldSignals {
+ public:
+  HeldSignals() noexcept;
+  HeldSignals(const HeldSignals&) = delete;
+  HeldSignals& operator=(const HeldSignals&) = delete;
+  ~HeldSignals() { release(); }
+  void release() noexcept;
+
+ private:
+  sigset_t before_{};
+  bool holds_ = true;
+};
+
 /// Catches SIGTERM, SIGINT and SIGHUP while it lives: each puts a byte into a pipe. SIGHUP is
 /// ignored instead where the process has no terminal, and so is SIGPIPE. One at a time in a
 /// process. Restores what was before.
@@ -38,6 +53,10 @@ class StopSignals {
   /// `repeat`, if given, is armed by each signal. Fails when there is no descriptor, or with
   /// `address_in_use` when another one is alive.
   [[nodiscard]] static Result<StopSignals> catch_them(const RepeatedSignal* repeat);
+  /// For a child just forked: what its parent caught goes to the parent alone, so SIGINT and
+  /// SIGHUP, which a terminal sends to both, are ignored here. SIGTERM is caught. On failure it is
+  /// ignored.
+  [[nodiscard]] static Result<StopSignals> catch_in_child(const RepeatedSignal* repeat);
   StopSignals(StopSignals&& other) noexcept;
   StopSignals& operator=(StopSignals&&) = delete;
   ~StopSignals();
@@ -47,7 +66,8 @@ class StopSignals {
 
  private:
   static constexpr std::size_t kSignals = 4;
-  StopSignals(Socket reading, Socket writing) noexcept;
+  enum class Process : std::uint8_t { parent, child };
+  StopSignals(Socket reading, Socket writing, Process process) noexcept;
 
   Socket reading_;
   Socket writing_;

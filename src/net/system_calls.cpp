@@ -10,8 +10,10 @@
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace headrace::sys {
@@ -142,6 +144,25 @@ int futex_wake(const void* word, int waiters) noexcept {
 }
 
 pid_t getpid() noexcept { return ::getpid(); }
+
+pid_t getppid() noexcept { return ::getppid(); }
+
+pid_t fork() noexcept { return checked(::fork()); }
+
+pid_t waitpid(pid_t child, int* status, int flags) noexcept {
+  return checked(::waitpid(child, status, flags));
+}
+
+int kill(pid_t process, int signal) noexcept { return checked(::kill(process, signal)); }
+
+// glibc 2.36 declares it without extern "C".
+int pidfd_open(pid_t process) noexcept {
+  return static_cast<int>(checked(::syscall(SYS_pidfd_open, process, 0)));
+}
+
+int die_with_parent(int signal) noexcept {
+  return checked(::prctl(PR_SET_PDEATHSIG, static_cast<unsigned long>(signal)));
+}
 
 std::int64_t monotonic_ns() noexcept {
   timespec now{};

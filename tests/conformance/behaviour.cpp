@@ -54,6 +54,14 @@ Models iterative_only(std::string_view why) noexcept {
   return {[](const ModelInfo& model) { return model.launcher == LauncherKind::iterative; }, why};
 }
 
+Models forking(std::string_view why) noexcept {
+  return {[](const ModelInfo& model) {
+            return model.launcher == LauncherKind::process_per_connection ||
+                   model.launcher == LauncherKind::prefork;
+          },
+          why};
+}
+
 Models event_loops(std::string_view why) noexcept {
   return {[](const ModelInfo& model) { return model.launcher == LauncherKind::event_loop; }, why};
 }
@@ -64,6 +72,14 @@ Models one_for_each_engine(std::string_view why) noexcept {
                    model.model;
           },
           why};
+}
+
+bool clients_hold_workers(const ModelInfo& model) noexcept {
+  return model.launcher == LauncherKind::prefork || model.launcher == LauncherKind::thread_pool;
+}
+
+Workers workers_for(const ModelInfo& model, unsigned clients) noexcept {
+  return clients_hold_workers(model) ? Workers{clients} : Workers::by_model();
 }
 
 unsigned amount(unsigned every_day, unsigned nightly) noexcept {

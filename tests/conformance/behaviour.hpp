@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "headrace/model.hpp"
+#include "headrace/serve.hpp"
 
 namespace headrace::conformance {
 
@@ -24,9 +25,15 @@ struct Models {
 /// Not `iterative`: several clients are served at the same time.
 [[nodiscard]] Models several_at_once(std::string_view why) noexcept;
 [[nodiscard]] Models iterative_only(std::string_view why) noexcept;
+[[nodiscard]] Models forking(std::string_view why) noexcept;
 [[nodiscard]] Models event_loops(std::string_view why) noexcept;
 /// The first model of each engine.
 [[nodiscard]] Models one_for_each_engine(std::string_view why) noexcept;
+
+/// Whether a client holds a worker until it closes, and others wait for one to be free.
+[[nodiscard]] bool clients_hold_workers(const ModelInfo& model) noexcept;
+/// As many workers as let `clients` be served at once, where it matters.
+[[nodiscard]] Workers workers_for(const ModelInfo& model, unsigned clients) noexcept;
 
 /// How much of something: more in `make nightly` (HEADRACE_NIGHTLY=1).
 [[nodiscard]] unsigned amount(unsigned every_day, unsigned nightly) noexcept;

@@ -135,14 +135,17 @@ CONFORMANCE("an echo in full flow is answered up to what was read, then FIN, and
 
 CONFORMANCE("clients still in the queue at the stop are served",
             several_at_once("iterative refuses them")) {
-  Server server{model, {.clients = 50}};
+  Server server{model};
   server.freeze();
   std::deque<Client> clients;
   for (int left = 50; left != 0; --left) clients.emplace_back(server.address()).send("am I late?");
   for (Client& client : clients) client.wait_until_delivered();
   server.signal(SIGTERM);
   server.thaw();
-  for (Client& client : clients) EXPECT_EQ(client.receive_until_end(), "am I late?");
+  for (Client& client : clients) {
+    EXPECT_EQ(client.receive_until_end(), "am I late?");
+    if (clients_hold_workers(model)) client.close();  // or the 33rd waits for it
+  }
   clients.clear();
   EXPECT_EQ(server.wait_for_exit(), 0);
   EXPECT_EQ(server.report().total.connections, 50U);
@@ -224,13 +227,16 @@ CONFORMANCE("a second signal also ends the wait for a client's FIN") {
 }
 
 CONFORMANCE("many clients in full flow all get a clean end", several_at_once("many")) {
-  Server server{model, {.clients = 100}};
+  Server server{model};
   std::deque<Client> clients;
   const std::string bytes = bytes_of_size(20'000);
   for (int left = 100; left != 0; --left) clients.emplace_back(server.address()).send(bytes);
   for (Client& client : clients) client.wait_until_delivered();
   server.signal(SIGTERM);
-  for (Client& client : clients) EXPECT_TRUE(same(client.receive_until_end(), bytes));
+  for (Client& client : clients) {
+    EXPECT_TRUE(same(client.receive_until_end(), bytes));
+    if (clients_hold_workers(model)) client.close();  // or the 33rd waits for it
+  }
   clients.clear();
   EXPECT_EQ(server.wait_for_exit(), 0);
   EXPECT_EQ(server.report().total.cut, 0U);

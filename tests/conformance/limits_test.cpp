@@ -245,6 +245,10 @@ void serve_with_workers(const ModelInfo& model, Workers workers) {
   EXPECT_EQ(total.bytes_sent, bytes);
 }
 
+CONFORMANCE("200 clients at once are counted exactly", several_at_once("one at a time")) {
+  serve_with_workers(model, workers_for(model, 200));
+}
+
 CONFORMANCE("two workers serve everybody and count exactly",
             event_loops("others have no workers")) {
   serve_with_workers(model, 2);

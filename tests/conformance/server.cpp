@@ -19,6 +19,7 @@
 
 #include <gtest/gtest.h>
 
+#include "behaviour.hpp"
 #include "processes.hpp"
 
 namespace headrace::conformance {
@@ -166,17 +167,30 @@ void Server::signal(int number) const {
   if (::kill(child_, number) != 0) give_up("the server is not there to be signalled");
 }
 
-void Server::signal_all(int number) const {
+void Server::signal_group(int number) const {
   if (::kill(-child_, number) != 0) give_up("the server is not there to be signalled");
 }
 
 void Server::freeze() const {
-  signal_all(SIGSTOP);
+  signal_group(SIGSTOP);
   wait_until("the server has stopped in its tracks",
              [this] { return proc::all_are_stopped(child_); });
 }
 
-void Server::thaw() const { signal_all(SIGCONT); }
+void Server::thaw() const { signal_group(SIGCONT); }
+
+std::vector<pid_t> Server::children() const {
+  auto found = proc::processes_of(child_);
+  std::erase_if(found, [this](pid_t process) { return process == child_ || is_gone(process); });
+  return found;
+}
+
+void Server::kill() {
+  signal(SIGKILL);
+  wait_until("the server is dead", [this] { return has_ended(); });
+  (void)::waitpid(child_, nullptr, 0);
+  running_ = false;
+}
 
 bool Server::has_ended() const noexcept {
   siginfo_t info{};
@@ -208,6 +222,8 @@ std::size_t Server::threads() const { return proc::entries_of(child_, "task"); }
 std::size_t Server::private_memory() const { return proc::private_memory_of(child_); }
 std::size_t Server::sleeps() const { return proc::sleeps_of(child_); }
 std::chrono::milliseconds Server::processor_time() const { return proc::processor_time_of(child_); }
+
+bool is_gone(pid_t process) { return proc::is_gone(process); }
 
 FailedStart start_that_fails(const ModelInfo& model, std::string_view listen, Workers workers) {
   Report* const report = make_report();

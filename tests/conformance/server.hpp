@@ -32,7 +32,7 @@ struct Report {
   Count doors = 0;  // addresses that it listens at
   std::array<std::array<char, kLongest>, 4> listening_at{};
   Count arrived = 0;
-  std::array<Count, 4> departed{};  // by Departure
+  std::array<Count, 5> departed{};  // by Departure
   std::array<Count, 4> refused{};   // by Refusal
   Count paused = 0;                 // "out of descriptors" told
   Count draining = 0;
@@ -43,7 +43,7 @@ struct Report {
   std::array<Count, 64> facts{};  // what a service under test has to say
 
   [[nodiscard]] std::int64_t departures() const noexcept {
-    return departed[0] + departed[1] + departed[2] + departed[3];
+    return departed[0] + departed[1] + departed[2] + departed[3] + departed[4];
   }
 };
 
@@ -83,16 +83,21 @@ class Server {
 
   void signal(int number) const;
   /// To every process of the server, its children too.
-  void signal_all(int number) const;
+  void signal_group(int number) const;
   /// Stops all of them in their tracks, and lets them go on. Meanwhile the kernel still talks to
   /// their clients.
   void freeze() const;
   void thaw() const;
 
+  /// SIGKILL; what it has reported until then remains.
+  void kill();
   /// The exit status; throws when it does not exit in time, is killed, or leaves a child behind.
   int wait_for_exit();
   /// SIGTERM; the statistics at the end. The exit status is expected to be 0.
   Statistics stop();
+
+  /// Its living children; exact while it is frozen, or does nothing.
+  [[nodiscard]] std::vector<pid_t> children() const;
 
   /// What /proc says of the server and its children together.
   [[nodiscard]] std::size_t processes() const;
@@ -113,6 +118,9 @@ class Server {
   pid_t child_ = -1;
   bool running_ = false;
 };
+
+/// Whether a process is there no more, or only still to be waited for.
+[[nodiscard]] bool is_gone(pid_t process);
 
 /// Starts a server that is not expected to come to listen, and returns its exit status and why it
 /// failed.

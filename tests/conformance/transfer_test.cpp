@@ -255,7 +255,10 @@ CONFORMANCE("nothing is lost when signals interrupt the server") {
   const std::string bytes = bytes_of_size(amount(1, 64) * 1_MiB);
   std::string back;
   for (std::size_t sent = 0; back.size() < bytes.size();) {
-    for (const int signal : {SIGUSR1, SIGWINCH, SIGUSR1}) server.signal(signal);
+    for (const int signal : {SIGUSR1, SIGWINCH, SIGUSR1}) {
+      server.signal(signal);
+      for (const pid_t child : server.children()) (void)::kill(child, signal);
+    }
     sent += client.send_some(std::string_view{bytes}.substr(sent, 16_KiB));
     back += client.receive_some();
   }

@@ -18,8 +18,10 @@
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "net/system_calls.hpp"
@@ -112,12 +114,14 @@ auto finding_nothing(Call which, int descriptor, int flags, Real real) noexcept
 }
 
 constexpr std::array<std::string_view, kCalls> kNames{
-    "socket",         "bind",       "listen",          "connect",   "accept4",       "getsockname",
-    "getpeername",    "getsockopt", "setsockopt",      "shutdown",  "recv",          "send",
-    "close",          "duplicate",  "set_nonblocking", "make_pipe", "eventfd",       "read",
-    "write",          "unlink",     "chmod",           "fchmod",    "lstat",         "fstat",
-    "open_lock_file", "lock_file",  "select",          "poll",      "epoll_create1", "epoll_ctl",
-    "epoll_wait",     "futex_wait", "create_thread",   "map_memory"};
+    "socket",      "bind",          "listen",     "connect",       "accept4",
+    "getsockname", "getpeername",   "getsockopt", "setsockopt",    "shutdown",
+    "recv",        "send",          "close",      "duplicate",     "set_nonblocking",
+    "make_pipe",   "eventfd",       "read",       "write",         "unlink",
+    "chmod",       "fchmod",        "lstat",      "fstat",         "open_lock_file",
+    "lock_file",   "select",        "poll",       "epoll_create1", "epoll_ctl",
+    "epoll_wait",  "futex_wait",    "fork",       "waitpid",       "kill",
+    "pidfd_open",  "create_thread", "map_memory"};
 
 template <int... kErrors>
 constexpr std::array<int, sizeof...(kErrors)> kSome{kErrors...};
@@ -186,11 +190,18 @@ std::span<const int> plausible_errors(Call call) noexcept {
       return kSome<EMFILE, ENFILE, ENOMEM>;
     case Call::epoll_ctl:
       return kSome<ENOMEM, ENOSPC>;
+    case Call::fork:
+      return kSome<EAGAIN, ENOMEM>;
+    case Call::waitpid:
+      return kSome<ECHILD>;
+    case Call::pidfd_open:
+      return kSome<ENFILE, ENOMEM>;
     case Call::create_thread:
       return kSome<EAGAIN>;
     case Call::map_memory:
       return kSome<ENOMEM>;
     case Call::set_nonblocking:
+    case Call::kill:
     case Call::write:
       break;
   }
@@ -390,6 +401,28 @@ int futex_wake(const void* word, int waiters) noexcept {
 }
 
 pid_t getpid() noexcept { return ::getpid(); }
+pid_t getppid() noexcept { return ::getppid(); }
+pid_t fork() noexcept {
+  return call(Call::fork, [] { return ::fork(); });
+}
+
+pid_t waitpid(pid_t child, int* status, int flags) noexcept {
+  return call(Call::waitpid, [=] { return ::waitpid(child, status, flags); });
+}
+
+int kill(pid_t process, int signal) noexcept {
+  return call(Call::kill, [=] { return ::kill(process, signal); });
+}
+
+int pidfd_open(pid_t process) noexcept {
+  return call(Call::pidfd_open,
+              [=] { return static_cast<int>(::syscall(SYS_pidfd_open, process, 0)); });
+}
+
+int die_with_parent(int signal) noexcept {
+  return checked(::prctl(PR_SET_PDEATHSIG, static_cast<unsigned long>(signal)));
+}
+
 std::int64_t monotonic_ns() noexcept {
   timespec now{};
   (void)::clock_gettime(CLOCK_MONOTONIC, &now);

@@ -45,6 +45,10 @@ enum class Call : std::uint8_t {
   epoll_ctl,
   epoll_wait,
   futex_wait,
+  fork,
+  waitpid,
+  kill,
+  pidfd_open,
   create_thread,
   map_memory,
 };

@@ -35,6 +35,8 @@ std::string_view key_of(Departure how) noexcept {
       return "reset";
     case Departure::cut:
       return "cut";
+    case Departure::killed:
+      return "killed";
   }
   return "";
 }
@@ -64,7 +66,8 @@ Json counts(const Statistics& now) {
           {"refused", now.refused},
           {"timed_out", now.timed_out},
           {"reset", now.reset},
-          {"cut", now.cut}};
+          {"cut", now.cut},
+          {"killed", now.killed}};
 }
 
 class JsonEvents final : public ServerEvents {
@@ -84,10 +87,8 @@ class JsonEvents final : public ServerEvents {
   }
 
   void arrived(const ConnectionView& connection) noexcept override {
-    say(Level::detail, "arrived", [&]() -> Json {
-      arrivals_.note(connection.id);
-      return {{"id", connection.id}, {"peer", shown(connection.peer)}};
-    });
+    say(Level::detail, "arrived",
+        [&]() -> Json { return {{"id", connection.id}, {"peer", shown(connection.peer)}}; });
   }
 
   void message(const ConnectionView& connection, ByteView bytes) noexcept override {
@@ -98,10 +99,10 @@ class JsonEvents final : public ServerEvents {
   }
 
   void departed(const ConnectionView& connection, Departure how) noexcept override {
-    say(Level::detail, "departed", [&]() -> Json {
+    // A process that died is worth a warning: its service has a bug, or somebody killed it.
+    say(how == Departure::killed ? Level::warning : Level::detail, "departed", [&]() -> Json {
       Json fields{{"id", connection.id}, {"peer", shown(connection.peer)}, {"how", key_of(how)}};
-      if (const auto stayed = arrivals_.take(connection.id))
-        fields["seconds"] = seconds_in(*stayed);
+      fields["seconds"] = seconds_in(connection.age);
       fields["messages"] = connection.messages;
       fields["bytes_received"] = connection.bytes_received;
       fields["bytes_sent"] = connection.bytes_sent;
@@ -159,7 +160,6 @@ class JsonEvents final : public ServerEvents {
 
   Log& log_;
   std::chrono::nanoseconds drain_;
-  ArrivalTimes arrivals_;
   OncePerSecond refusals_;
 };
 

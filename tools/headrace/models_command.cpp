@@ -35,9 +35,7 @@ std::string obstacle(const ModelInfo& model) {
 
 std::string workers_of(const ModelInfo& model) {
   if (model.workers.empty()) return "-";
-  std::string_view unit = model.workers;  // a plural
-  if (model.default_workers == 1 && unit.ends_with('s')) unit.remove_suffix(1);
-  return fmt::format("{} {}", model.default_workers, unit);
+  return fmt::format("{} {}", model.default_workers, workers_text(model, model.default_workers));
 }
 
 std::string as_text(const ModelInfo& model) {

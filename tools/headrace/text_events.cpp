@@ -22,6 +22,12 @@ std::string traffic(std::uint64_t messages, std::uint64_t in, std::uint64_t out)
   return fmt::format("{}, {} B in, {} B out", counted(messages, "message"), in, out);
 }
 
+// ", 32 children"; nothing for a model that has no workers.
+std::string workers_of(const ModelInfo& model, unsigned count) {
+  if (model.workers.empty()) return "";
+  return fmt::format(", {} {}", count, workers_text(model, count));
+}
+
 class TextEvents final : public ServerEvents {
  public:
   TextEvents(Log& log, std::chrono::nanoseconds drain) : log_{log}, drain_{drain} {}
@@ -31,16 +37,14 @@ class TextEvents final : public ServerEvents {
   void listening(const Address& at, const ModelInfo& model, unsigned workers,
                  int backlog) noexcept override {
     log_.say(Level::info, [&] {
-      return fmt::format("listening on {} (model {}, {}, backlog {})", shown(at), model.name,
-                         counted(std::max(workers, 1U), "worker"), backlog);
+      return fmt::format("listening on {} (model {}{}, backlog {})", shown(at), model.name,
+                         workers_of(model, workers), backlog);
     });
   }
 
   void arrived(const ConnectionView& connection) noexcept override {
-    log_.say(Level::detail, [&] {
-      arrivals_.note(connection.id);
-      return fmt::format("#{} {} arrived", connection.id, shown(connection.peer));
-    });
+    log_.say(Level::detail,
+             [&] { return fmt::format("#{} {} arrived", connection.id, shown(connection.peer)); });
   }
 
   void message(const ConnectionView& connection, ByteView bytes) noexcept override {
@@ -53,13 +57,12 @@ class TextEvents final : public ServerEvents {
   }
 
   void departed(const ConnectionView& connection, Departure how) noexcept override {
-    log_.say(Level::detail, [&] {
-      const auto stayed = arrivals_.take(connection.id);
+    // A process that died is worth a warning: its service has a bug, or somebody killed it.
+    log_.say(how == Departure::killed ? Level::warning : Level::detail, [&] {
       const std::string_view reason = to_text(how);
       return fmt::format(
-          "#{} {} departed{}{}: {}", connection.id, shown(connection.peer),
-          reason.empty() ? "" : fmt::format(" ({})", reason),
-          stayed ? " after " + spoken(*stayed) : "",
+          "#{} {} departed{} after {}: {}", connection.id, shown(connection.peer),
+          reason.empty() ? "" : fmt::format(" ({})", reason), spoken(connection.age),
           traffic(connection.messages, connection.bytes_received, connection.bytes_sent));
     });
   }
@@ -101,8 +104,10 @@ class TextEvents final : public ServerEvents {
     log_.say(Level::info,
              [&] { return traffic(total.messages, total.bytes_received, total.bytes_sent); });
     log_.say(Level::info, [&] {
-      return fmt::format("{} refused, {} timed out, {} reset, {} cut by the drain", total.refused,
-                         total.timed_out, total.reset, total.cut);
+      const std::string killed =
+          total.killed == 0 ? "" : fmt::format(", {} killed with their process", total.killed);
+      return fmt::format("{} refused, {} timed out, {} reset, {} cut by the drain{}", total.refused,
+                         total.timed_out, total.reset, total.cut, killed);
     });
     log_.finish();
   }
@@ -115,7 +120,6 @@ class TextEvents final : public ServerEvents {
  private:
   Log& log_;
   std::chrono::nanoseconds drain_;
-  ArrivalTimes arrivals_;
   OncePerSecond refusals_;
 };
 
@@ -135,6 +139,8 @@ std::string_view to_text(Departure how) noexcept {
       return "reset by the peer";
     case Departure::cut:
       return "cut by the drain";
+    case Departure::killed:
+      return "its process was killed";
   }
   return "";
 }
