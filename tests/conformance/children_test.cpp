@@ -170,7 +170,7 @@ CONFORMANCE("a signal to the whole group, as from Ctrl-C, counts once") {
     Client client{server.address(), {.kernel_buffers = 16384}};
     client.send("?");
     std::string reply = client.receive(1);  // it has begun
-    server.signal_all(signal);
+    server.signal_group(signal);
     wait_until("the server drains", [&] { return server.report().draining == 1; });
     reply += client.receive_until_end();
     EXPECT_TRUE(same(reply, bytes_of_size(kReply)));

@@ -135,7 +135,7 @@ CONFORMANCE("an echo in full flow is answered up to what was read, then FIN, and
 
 CONFORMANCE("clients still in the queue at the stop are served",
             several_at_once("iterative refuses them")) {
-  Server server{model, {.clients = 50}};
+  Server server{model};
   server.freeze();
   std::deque<Client> clients;
   for (int left = 50; left != 0; --left) clients.emplace_back(server.address()).send("am I late?");
@@ -227,7 +227,7 @@ CONFORMANCE("a second signal also ends the wait for a client's FIN") {
 }
 
 CONFORMANCE("many clients in full flow all get a clean end", several_at_once("many")) {
-  Server server{model, {.clients = 100}};
+  Server server{model};
   std::deque<Client> clients;
   const std::string bytes = bytes_of_size(20'000);
   for (int left = 100; left != 0; --left) clients.emplace_back(server.address()).send(bytes);

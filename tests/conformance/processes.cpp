@@ -103,16 +103,16 @@ std::chrono::milliseconds processor_time_of(pid_t group) {
   return std::chrono::milliseconds{ticks * 1000 / ::sysconf(_SC_CLK_TCK)};
 }
 
+bool is_gone(pid_t process) {
+  const auto fields = fields_of(process);
+  return fields.empty() || fields[0] == "Z" || fields[0] == "X";
+}
+
 bool all_are_stopped(pid_t group) {
   return std::ranges::all_of(processes_of(group), [](pid_t process) {
     const auto fields = fields_of(process);
-    return fields.empty() || fields[0] == "T" || fields[0] == "Z" || fields[0] == "X";
+    return is_gone(process) || (!fields.empty() && fields[0] == "T");
   });
-}
-
-bool is_gone(pid_t process) {
-  const auto fields = fields_of(process);
-  return fields.empty() || fields.front() == "Z";
 }
 
 }  // namespace headrace::conformance::proc

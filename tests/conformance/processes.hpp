@@ -21,9 +21,9 @@ namespace headrace::conformance::proc {
 /// How often their threads have gone to sleep by themselves.
 [[nodiscard]] std::size_t sleeps_of(pid_t group);
 [[nodiscard]] std::chrono::milliseconds processor_time_of(pid_t group);
+/// Has ended, waited for or not.
+[[nodiscard]] bool is_gone(pid_t process);
 /// By SIGSTOP. Those that have ended do not count.
 [[nodiscard]] bool all_are_stopped(pid_t group);
-/// Whether a process is there no more, or only still to be waited for.
-[[nodiscard]] bool is_gone(pid_t process);
 
 }  // namespace headrace::conformance::proc

@@ -19,6 +19,7 @@
 
 #include <gtest/gtest.h>
 
+#include "behaviour.hpp"
 #include "processes.hpp"
 
 namespace headrace::conformance {
@@ -166,21 +167,21 @@ void Server::signal(int number) const {
   if (::kill(child_, number) != 0) give_up("the server is not there to be signalled");
 }
 
-void Server::signal_all(int number) const {
+void Server::signal_group(int number) const {
   if (::kill(-child_, number) != 0) give_up("the server is not there to be signalled");
 }
 
 void Server::freeze() const {
-  signal_all(SIGSTOP);
+  signal_group(SIGSTOP);
   wait_until("the server has stopped in its tracks",
              [this] { return proc::all_are_stopped(child_); });
 }
 
-void Server::thaw() const { signal_all(SIGCONT); }
+void Server::thaw() const { signal_group(SIGCONT); }
 
 std::vector<pid_t> Server::children() const {
   std::vector<pid_t> all = proc::processes_of(child_);
-  std::erase(all, child_);
+  std::erase_if(all, [this](pid_t process) { return process == child_ || proc::is_gone(process); });
   return all;
 }
 

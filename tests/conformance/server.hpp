@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <numeric>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,8 +33,8 @@ struct Report {
   Count doors = 0;  // addresses that it listens at
   std::array<std::array<char, kLongest>, 4> listening_at{};
   Count arrived = 0;
-  std::array<Count, 5> departed{};  // by Departure
-  std::array<Count, 5> refused{};   // by Refusal
+  std::array<Count, 8> departed{};  // by Departure; more than there are
+  std::array<Count, 8> refused{};   // by Refusal; likewise
   Count paused = 0;                 // "out of descriptors" told
   Count draining = 0;
   Count stopped = 0;
@@ -43,7 +44,10 @@ struct Report {
   std::array<Count, 64> facts{};  // what a service under test has to say
 
   [[nodiscard]] std::int64_t departures() const noexcept {
-    return departed[0] + departed[1] + departed[2] + departed[3] + departed[4];
+    return std::accumulate(departed.begin(), departed.end(), std::int64_t{0});
+  }
+  [[nodiscard]] std::int64_t refusals() const noexcept {
+    return std::accumulate(refused.begin(), refused.end(), std::int64_t{0});
   }
 };
 
@@ -83,7 +87,7 @@ class Server {
 
   void signal(int number) const;
   /// To every process of the server, its children too.
-  void signal_all(int number) const;
+  void signal_group(int number) const;
   /// Stops all of them in their tracks, and lets them go on. Meanwhile the kernel still talks to
   /// their clients.
   void freeze() const;

@@ -32,7 +32,7 @@ class Storm {
   explicit Storm(const Server& server)
       : thread_{[this, &server] {
           while (!over_)
-            for (const int signal : kHarmless) server.signal_all(signal);
+            for (const int signal : kHarmless) server.signal_group(signal);
         }} {}
   Storm(const Storm&) = delete;
   Storm& operator=(const Storm&) = delete;
@@ -115,7 +115,7 @@ CONFORMANCE("detached from a terminal, SIGHUP does not stop it") {
   Server server{model, {.run = serve_detached}};
   Client client{server.address()};
   EXPECT_EQ(client.echo("before"), "before");
-  server.signal_all(SIGHUP);
+  server.signal_group(SIGHUP);
   EXPECT_EQ(client.echo("after"), "after");
   client.close();
   Client next{server.address()};
