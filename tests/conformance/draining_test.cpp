@@ -2,10 +2,14 @@
 //
 // A server that is told to stop: what it has received is answered, nobody loses a byte, and it ends
 // in time.
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <deque>
+#include <new>
 #include <thread>
+
+#include <sys/mman.h>
 
 #include <gtest/gtest.h>
 
@@ -242,14 +246,17 @@ CONFORMANCE("many clients in full flow all get a clean end", several_at_once("ma
   EXPECT_EQ(server.report().total.bytes_sent, 100 * bytes.size());
 }
 
-/// Stops when the first client has come and gone.
+/// In memory that the server shares with the test; made before the server is.
+std::atomic<bool>* may_stop = nullptr;
+
+/// Stops when the test says so.
 int serve_with_stopper(const Service& service, const ServeOptions& given) {
   Stopper stopper;
   ServeOptions options = given;
   options.stopper = &stopper;
   options.handle_signals = false;
   std::thread other{[&stopper] {
-    std::this_thread::sleep_for(100ms);
+    while (!may_stop->load()) std::this_thread::sleep_for(1ms);
     stopper.stop();
   }};
   const int status = serve(service, options);
@@ -258,14 +265,20 @@ int serve_with_stopper(const Service& service, const ServeOptions& given) {
 }
 
 CONFORMANCE("a Stopper on another thread stops the server as a signal does") {
+  void* const shared =
+      ::mmap(nullptr, sizeof *may_stop, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(shared, MAP_FAILED);
+  may_stop = new (shared) std::atomic<bool>{false};
   Server server{model, {.run = serve_with_stopper}};
   Client client{server.address()};
   EXPECT_EQ(client.echo("hello"), "hello");
+  *may_stop = true;
   EXPECT_EQ(client.receive_until_end(), "");
   client.close();
   EXPECT_EQ(server.wait_for_exit(), 0);
   EXPECT_EQ(server.report().total.cut, 0U);
   EXPECT_EQ(server.report().total.connections, 1U);
+  (void)::munmap(shared, sizeof *may_stop);
 }
 
 int serve_stopped(const Service& service, const ServeOptions& given) {
