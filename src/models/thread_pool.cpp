@@ -80,9 +80,10 @@ class ThreadPool {
   // A thread.
 
   static void* run_thread(void* argument) noexcept {
-    auto& [owner, engine, thread] = *static_cast<Worker*>(argument);
+    auto& worker = *static_cast<Worker*>(argument);
+    ThreadPool& owner = worker.owner;
     while (auto accepted = owner.next()) {
-      serve_peer(owner.server_, engine, std::move(*accepted));
+      serve_peer(owner.server_, worker.engine, std::move(*accepted));
       // The accepting thread waits for this only when nobody was free.
       if (owner.free_.fetch_add(1) == 0) owner.poke();
     }

@@ -52,6 +52,25 @@ CONFORMANCE("statistics are exact") {
   EXPECT_EQ(server.report().departed[static_cast<std::size_t>(Departure::reset)], 4);
 }
 
+CONFORMANCE("whom no worker is free for waits in the backlog",
+            {clients_hold_workers, "others make room, or have one place"}) {
+  Server server{model, {.options = {.workers = 2}}};
+  Client first{server.address()};
+  Client second{server.address()};
+  EXPECT_EQ(first.echo("1"), "1");
+  EXPECT_EQ(second.echo("2"), "2");
+  Client third{server.address()};
+  third.send("3");
+  EXPECT_TRUE(third.hears_nothing_for(100));
+  EXPECT_EQ(server.report().arrived, 2);
+  first.close();
+  EXPECT_EQ(third.receive(1), "3");
+  EXPECT_EQ(second.echo("2 still"), "2 still");
+  second.close();
+  third.close();
+  EXPECT_EQ(server.stop().most_at_once, 2U);
+}
+
 CONFORMANCE("the most at once is exact", several_at_once("always 1")) {
   Server server{model, {.clients = 40}};
   for (const std::size_t crowd : {std::size_t{7}, std::size_t{40}, std::size_t{12}}) {

@@ -55,10 +55,7 @@ class Told final : public ServerEvents {
 };
 
 class ForkFaults : public testing::Test {
- protected:
-  ForkFaults()
-      : report{*new(::mmap(nullptr, sizeof(Report), PROT_READ | PROT_WRITE,
-                           MAP_SHARED | MAP_ANONYMOUS, -1, 0)) Report} {}
+ public:
   ~ForkFaults() override {
     if (server_ > 0) {
       (void)::kill(server_, SIGKILL);
@@ -67,6 +64,10 @@ class ForkFaults : public testing::Test {
     (void)::munmap(&report, sizeof(Report));
   }
 
+ protected:
+  ForkFaults()
+      : report{*new(::mmap(nullptr, sizeof(Report), PROT_READ | PROT_WRITE,
+                           MAP_SHARED | MAP_ANONYMOUS, -1, 0)) Report} {}
   void start(Model model, const Plan& plan, Workers workers = Workers::by_model()) {
     server_ = ::fork();
     if (server_ == 0) {
@@ -84,6 +85,7 @@ class ForkFaults : public testing::Test {
   /// What one client gets back for "hello".
   [[nodiscard]] std::string ask() const {
     const int client = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (client < 0) return "no socket";
     (void)::setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
     sockaddr_in at{};
     at.sin_family = AF_INET;
