@@ -10,7 +10,8 @@ import socket
 import subprocess
 import unittest
 
-from _program import PATIENCE, PROGRAM, ask, connect_when_there, receive, scratch_directory
+from _program import (PATIENCE, PROGRAM, ask, built_models, connect_when_there, receive,
+                      scratch_directory)
 
 QUESTIONS = 6000  # with -v more text than a pipe (64 KiB) and the program's own queue (64 KiB) hold
 
@@ -64,9 +65,9 @@ def read_rest(descriptor):
 
 
 class BrokenStderr(unittest.TestCase):
-    def serves(self, server):
+    def serves(self, server, questions=QUESTIONS):
         with server.connect() as peer:
-            for number in range(QUESTIONS):
+            for number in range(questions):
                 question = b"question %d" % number
                 self.assertEqual(ask(peer, question), question)
 
@@ -91,6 +92,18 @@ class BrokenStderr(unittest.TestCase):
             self.assertEqual(server.stop(), 0)
         os.close(ours)
         os.close(theirs)
+
+    def test_a_full_pipe_and_a_closed_one_under_every_model(self):
+        for model in built_models():
+            with self.subTest(model):
+                ours, theirs = os.pipe()
+                fill(theirs)
+                for stderr, shell in ((theirs, ""), (None, "0<&- 1>&- 2>&-")):
+                    with Unread(stderr, "--model", model, shell=shell) as server:
+                        self.serves(server, questions=500)
+                        self.assertEqual(server.stop(), 0)
+                os.close(ours)
+                os.close(theirs)
 
     def test_a_pipe_whose_reader_has_left(self):
         ours, theirs = os.pipe()
