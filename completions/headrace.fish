@@ -28,6 +28,7 @@ complete -c headrace $serve -x -l idle-timeout -d 'No byte moves for so long' -a
 complete -c headrace $serve -x -l drain -d 'For connections to end after SIGTERM'
 complete -c headrace $serve -x -l stats -d 'A line of counts so often'
 complete -c headrace $serve -x -l log-format -d 'Of the log on stderr' -a 'text json'
+complete -c headrace $serve -l interactive -d 'Take commands on standard input'
 complete -c headrace $serve -s v -l verbose -d 'Log each arrival, message and departure'
 
 set -l bench -n '__fish_seen_subcommand_from bench'

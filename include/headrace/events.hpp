@@ -21,6 +21,7 @@ enum class Departure : std::uint8_t {
   reset,      ///< by the peer
   cut,        ///< the drain's time was over
   killed,     ///< with the process that served it, by a signal or a bug
+  kicked,     ///< by a command: see Control
 };
 
 /// Why a peer was turned away.
@@ -45,6 +46,7 @@ struct Statistics {
   std::uint64_t reset = 0;
   std::uint64_t cut = 0;     ///< by the drain
   std::uint64_t killed = 0;  ///< with their process: of these, what was counted last may be missing
+  std::uint64_t kicked = 0;  ///< by a command
   std::chrono::nanoseconds running{};
 };
 

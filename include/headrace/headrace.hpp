@@ -7,6 +7,7 @@
 #include "headrace/buffer.hpp"
 #include "headrace/channel.hpp"
 #include "headrace/connect.hpp"
+#include "headrace/control.hpp"
 #include "headrace/deadline.hpp"
 #include "headrace/engine.hpp"
 #include "headrace/events.hpp"

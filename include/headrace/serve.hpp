@@ -9,6 +9,7 @@
 #include <span>
 #include <string_view>
 
+#include "headrace/control.hpp"
 #include "headrace/events.hpp"
 #include "headrace/listener.hpp"
 #include "headrace/model.hpp"
@@ -115,6 +116,8 @@ struct ServeOptions {
   /// at once; SIGPIPE is not raised. False: leave them alone.
   bool handle_signals = true;
   Stopper* stopper = nullptr;
+  /// Null: nobody gives commands while the server runs.
+  ControlSource* control = nullptr;
   ServerEvents* events = &plain_events();
 };
 

@@ -79,7 +79,10 @@ bool BlockingEngine::start(Operation& operation) noexcept {
       finish(operation, {operation.type->call, 0, Errc::draining});
       return true;
     }
-    if (answer == -EINTR) interrupted();
+    if (answer == -EINTR) {
+      interrupted();
+      shut_if_kicked(socket);
+    }
     if (limit.passed(socket, verdict == Verdict::would_wait && answer != -EINTR)) {
       note_failure(socket, Errc::timed_out);
       finish(operation, {operation.type->call, 0, Errc::timed_out});
@@ -198,9 +201,10 @@ void BlockingEngine::linger_in_line(SocketRecord& socket) noexcept {
   while (phase_.load(std::memory_order_relaxed) != Phase::cut) {
     const auto answer =
         sys::recv(socket.descriptor, BufferPool::bytes_in(block), BufferPool::kCapacity, 0);
-    if (answer == -EINTR)
+    if (answer == -EINTR) {
       interrupted();
-    else if (answer <= 0 && answer != -EAGAIN)
+      shut_if_kicked(socket);
+    } else if (answer <= 0 && answer != -EAGAIN)
       break;
   }
   buffers.give(block);

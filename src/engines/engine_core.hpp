@@ -99,6 +99,15 @@ class EngineCore : public Engine {
     idle_ = timeout.is_never() ? 0 : timeout.resolve({}).time_since_epoch().count();
   }
   [[nodiscard]] ConnectionObserver* observer() const noexcept { return observer_; }
+  /// Shuts a connection that is to be closed by a command, in both directions: its operations end.
+  void shut_if_kicked(const SocketRecord& socket) const noexcept {
+    if (socket.info->id != 0 && observer_ != nullptr && observer_->is_kicked(*socket.info))
+      (void)sys::shutdown(socket.descriptor, SHUT_RDWR);  // the peer may be gone already
+  }
+  /// Looks at every connection; on the engine's own thread.
+  void shut_kicked() noexcept {
+    records_.for_each([this](const SocketRecord& socket) { shut_if_kicked(socket); });
+  }
   [[nodiscard]] SocketRecord& self() noexcept { return self_; }
   /// A task is about to be destroyed.
   void ended(TaskState& task) noexcept {

@@ -34,7 +34,7 @@ struct ConnectionInfo {
   std::atomic<std::uint64_t> received = 0;  // bytes
   std::atomic<std::uint64_t> sent = 0;      // bytes
   std::atomic<std::uint64_t> messages = 0;  // receives that brought bytes
-  std::uint64_t id = 0;                     // 0: made with connect()
+  std::atomic<std::uint64_t> id = 0;        // 0: made with connect()
   CompactAddress peer{};
 };
 
@@ -54,6 +54,8 @@ class ConnectionObserver {
   virtual void unserved(ConnectionInfo& connection, Errc why) noexcept = 0;
   /// `last` is how its last failed operation ended, or `end_of_stream`.
   virtual void departed(ConnectionInfo& connection, Errc last) noexcept = 0;
+  /// Whether it is to be closed, by a command.
+  [[nodiscard]] virtual bool is_kicked(const ConnectionInfo& connection) const noexcept = 0;
 };
 
 struct SocketRecord {

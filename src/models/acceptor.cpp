@@ -7,12 +7,14 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "models/server_control.hpp"
 #include "net/accept_errors.hpp"
 
 namespace headrace::models {
 
 namespace {
 constexpr auto kPause = std::chrono::milliseconds{100};
+constexpr auto kMoment = std::chrono::milliseconds{5};  // between two signals to who must look
 constexpr auto kBetweenReports = std::chrono::seconds{1};
 
 /// When statistics are told next; by a parent for all its children.
@@ -41,6 +43,7 @@ Acceptor::Acceptor(Server& server, int poke)
     entries_.push_back({door.sockets[0].descriptor(), POLLIN, 0});
   for (const int descriptor : server_.stop.descriptors())
     entries_.push_back({descriptor, POLLIN, 0});
+  entries_.push_back({server_.control == nullptr ? -1 : server_.control->descriptor(), POLLIN, 0});
   entries_.push_back({poke, POLLIN, 0});
 }
 
@@ -62,21 +65,26 @@ std::optional<Accepted> Acceptor::next() {
         continue;
       if (auto accepted = accept_from(server_.doors[index])) return accepted;
     }
-    if (entries_.back().revents != 0) return std::nullopt;
+    if (entries_.back().revents != 0 || server_.table.has_kicks()) return std::nullopt;
   }
 }
 
 void Acceptor::wait(Clock::time_point limit) { (void)poll_from(server_.doors.size(), limit); }
 
-void Acceptor::wait_a_moment() { wait(Clock::now() + std::chrono::milliseconds{5}); }
+void Acceptor::wait_a_moment() { wait(Clock::now() + kMoment); }
 
 // What poll(2) answers for the entries from `first` on.
 int Acceptor::poll_from(std::size_t first, Clock::time_point limit) {
   const std::size_t doors = server_.doors.size();
+  if (server_.table.has_kicks()) limit = std::min(limit, Clock::now() + kMoment);
   const int ready = sys::poll(&entries_[first], entries_.size() - first, time_until(limit));
   tell_statistics();
   // EINTR: a signal is in its pipe, or a child's parent has something to tell. ENOMEM passes.
   if (ready < 0 || entries_[doors].revents != 0 || entries_[doors + 1].revents != 0) server_.look();
+  if (pollfd& control = entries_[doors + 2]; ready > 0 && control.revents != 0) {
+    server_.control->look();
+    control.fd = server_.control->descriptor();
+  }
   return ready;
 }
 

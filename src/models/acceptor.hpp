@@ -34,14 +34,16 @@ class Acceptor {
   /// `poke` is one more descriptor that `next` looks at, or -1.
   Acceptor(Server& server, int poke);
 
-  /// The next connection, or nothing: the server is to stop, or `poke` is readable.
+  /// The next connection, or nothing: the server is to stop, `poke` is readable, or somebody is
+  /// kicked and still there: whoever serves him is to be interrupted.
   std::optional<Accepted> next();
 
   /// A connection that is queued already, without waiting; nothing when the queues are empty. For
   /// the drain.
   std::optional<Accepted> next_queued();
 
-  /// Does all that `next` does but accepting: waits for a stop, for `poke` or until `limit`.
+  /// Does all that `next` does but accepting: waits for a stop, for `poke` or until `limit`; no
+  /// more than a moment while somebody is kicked and still there.
   void wait(Clock::time_point limit = Clock::time_point::max());
 
   /// Gives everybody in the queues to `take`, at most as many as the backlog; then closes the
@@ -75,7 +77,7 @@ class Acceptor {
   [[nodiscard]] int time_until(Clock::time_point limit) const noexcept;
 
   Server& server_;
-  std::vector<pollfd> entries_;  // the doors, then the ways to stop, then the poke
+  std::vector<pollfd> entries_;  // the doors, the ways to stop, the commands, the poke
   std::size_t next_door_ = 0;    // in turn, so that no door starves another
   std::optional<Clock::time_point> paused_until_;
   std::optional<Clock::time_point> pause_told_;

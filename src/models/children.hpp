@@ -40,7 +40,8 @@ class Children {
     while (const std::optional<End> end = next_end()) told(*end);
   }
 
-  /// For drains, again and again: signals all children, so that they look whether they are to stop.
+  /// Again and again: signals all children, so that they look whether they, or a client of theirs,
+  /// are to go.
   /// Those that two seconds after the cut are still there (stopped, or busy for ever) are killed.
   void urge(const Server& server) noexcept;
 

@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <new>
 
+#include "models/connection_slots.hpp"
 #include "models/slot_holder.hpp"
+#include "models/slot_peer.hpp"
 
 namespace headrace::models {
 
@@ -16,7 +18,6 @@ using detail::ConnectionInfo;
 
 namespace {
 
-using Counter = std::atomic<std::uint64_t>;
 constexpr auto kRelaxed = std::memory_order_relaxed;
 
 void count(Counter& counter, std::uint64_t amount = 1) noexcept {
@@ -28,33 +29,6 @@ void raise_to(std::atomic<Number>& highest, Number value) noexcept {
   Number seen = highest.load();
   while (seen < value && !highest.compare_exchange_weak(seen, value)) {
   }
-}
-
-bool is_local(const CompactAddress& peer) noexcept {
-  constexpr std::array<std::uint8_t, 13> kMappedLoopback{0, 0, 0, 0,    0,    0,  0,
-                                                         0, 0, 0, 0xff, 0xff, 127};
-  constexpr std::array<std::uint8_t, 16> kLoopback{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
-  return peer.transport >= Transport::unix_stream || peer.bytes == kLoopback ||
-         std::equal(kMappedLoopback.begin(), kMappedLoopback.end(), peer.bytes.begin());
-}
-
-// An address is compared by others while it is being written: half by half, without a data race. A
-// comparison that catches one half of each counts a peer too few, never a connection too many: the
-// writer counts itself.
-using Half = std::uint64_t;
-
-std::atomic_ref<Half> half(CompactAddress& address, std::size_t index) noexcept {
-  return std::atomic_ref{*reinterpret_cast<Half*>(&address.bytes[index * sizeof(Half)])};
-}
-
-void write_bytes(CompactAddress& to, CompactAddress from) noexcept {
-  for (std::size_t index = 0; index < 2; ++index)
-    half(to, index).store(half(from, index).load(kRelaxed), kRelaxed);
-}
-
-bool has_bytes_of(CompactAddress& address, CompactAddress wanted) noexcept {
-  return half(address, 0).load(kRelaxed) == half(wanted, 0).load(kRelaxed) &&
-         half(address, 1).load(kRelaxed) == half(wanted, 1).load(kRelaxed);
 }
 
 void clear_counts(ConnectionInfo& connection) noexcept {
@@ -78,24 +52,6 @@ Departure departure_after(Errc last) noexcept {
 }
 
 }  // namespace
-
-/// One connection: a cache line, so that workers do not disturb each other.
-struct alignas(64) ConnectionTable::Slot : ConnectionInfo {
-  std::atomic<std::uint64_t> holder = 0;  // 0: free
-};
-
-/// What all processes of the server see.
-struct ConnectionTable::Shared {
-  Counter connections, open, most, refused, timed_out, reset, cut, killed;
-  Counter received, sent, messages, departures;  // of connections that have ended
-  Counter moves_begun, moves_done;  // of a departing connection's bytes into those above
-  Counter ids;  // given out so far; never again, also when the peer is turned away
-  std::atomic<std::uint32_t> next_slot;
-  std::atomic<std::uint32_t> used_slots;  // those behind them never have been
-  alignas(64) std::byte slots[];
-};
-
-static_assert(sizeof(detail::ConnectionInfo) + sizeof(std::uint64_t) == 64);
 
 std::unique_ptr<ConnectionTable> ConnectionTable::make(Limits limits, ServerEvents& events) {
   const std::uint32_t slots = std::max(limits.total, std::uint32_t{1});
@@ -130,10 +86,8 @@ ConnectionTable::Slot* ConnectionTable::claim(const CompactAddress& peer) noexce
     if (slot.holder.load(kRelaxed) != 0 ||
         !slot.holder.compare_exchange_strong(free, mine, std::memory_order_acquire))
       continue;  // acquire: whoever had it before has done with it
-    write_bytes(slot.peer, peer);
-    slot.peer.zone = peer.zone;
-    slot.peer.port = peer.port;
-    slot.peer.transport = peer.transport;
+    CompactAddress copy = peer;
+    copy_words(slot.peer, copy);
     return &slot;
   }
 }
@@ -182,7 +136,10 @@ void ConnectionTable::departed(ConnectionInfo& connection, Errc last) noexcept {
 }
 
 void ConnectionTable::depart(Slot& slot, Departure how) noexcept {
-  const std::uint64_t holder = slot.holder.load(kRelaxed) & ~kMoving;
+  // From here on nobody kicks it any more. One that had to be buried may be moving already.
+  const std::uint64_t holder = slot.holder.fetch_or(kMoving);
+  forget_kick(holder);
+  if ((holder & kKicked) != 0 && how != Departure::killed) how = Departure::kicked;
   const ConnectionView view{slot.id,
                             detail::expand(slot.peer),
                             slot.received.load(kRelaxed),
@@ -192,16 +149,16 @@ void ConnectionTable::depart(Slot& slot, Departure how) noexcept {
   // Between the two marks the bytes stand in both places or in neither: statistics() waits until
   // they are equal.
   shared_->moves_begun.fetch_add(1);
-  slot.holder.store(holder | kMoving, kRelaxed);
   if (how == Departure::timed_out) count(shared_->timed_out);
   if (how == Departure::reset) count(shared_->reset);
   if (how == Departure::cut) count(shared_->cut);
   if (how == Departure::killed) count(shared_->killed);
+  if (how == Departure::kicked) count(shared_->kicked);
   count(shared_->received, view.bytes_received);
   count(shared_->sent, view.bytes_sent);
   count(shared_->messages, view.messages);
   clear_counts(slot);
-  slot.holder.store(holder | kMoved, kRelaxed);
+  slot.holder.fetch_xor(kMoving | kMoved);
   shared_->moves_done.fetch_add(1);
   events_.departed(view, how);
   release(slot);
@@ -217,8 +174,9 @@ void ConnectionTable::release(ConnectionInfo& connection) noexcept {
 void ConnectionTable::give(ConnectionInfo& connection, pid_t from, pid_t to) noexcept {
   std::atomic<std::uint64_t>& holder = static_cast<Slot&>(connection).holder;
   std::uint64_t seen = holder.load(kRelaxed);
-  if ((seen & ~(~std::uint64_t{0} << kTimeShift)) == owner_word(from))
-    (void)holder.compare_exchange_strong(seen, (seen & ~kOwner) | owner_word(to));
+  while ((seen & (kOwner | kMoving | kMoved)) == owner_word(from) &&
+         !holder.compare_exchange_weak(seen, (seen & ~kOwner) | owner_word(to))) {
+  }
 }
 
 void ConnectionTable::bury(ConnectionInfo& connection, pid_t owner, Departure how) noexcept {
@@ -244,6 +202,7 @@ void ConnectionTable::bury(Slot& slot, pid_t owner, Departure how) noexcept {
 void ConnectionTable::turn_away(ConnectionInfo& connection, Refusal why) noexcept {
   const Address peer = detail::expand(connection.peer);
   shared_->connections.fetch_sub(1, kRelaxed);
+  forget_kick(static_cast<Slot&>(connection).holder.fetch_or(kMoving));
   release(connection);
   refuse(peer, why);
 }
@@ -276,6 +235,7 @@ Statistics ConnectionTable::read_once() const noexcept {
                  .reset = shared_->reset.load(kRelaxed),
                  .cut = shared_->cut.load(kRelaxed),
                  .killed = shared_->killed.load(kRelaxed),
+                 .kicked = shared_->kicked.load(kRelaxed),
                  .running = std::chrono::steady_clock::now() - started_};
   for (const Slot& slot : slots()) {
     now.bytes_received += slot.received.load(kRelaxed);

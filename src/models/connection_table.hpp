@@ -14,6 +14,7 @@
 #include <span>
 
 #include "engines/socket_record.hpp"
+#include "headrace/control.hpp"
 #include "headrace/events.hpp"
 
 namespace headrace::models {
@@ -58,6 +59,14 @@ class ConnectionTable final : public detail::ConnectionObserver {
   /// The same for whatever it owned: looks at every slot.
   void bury_all(pid_t owner, Departure how) noexcept;
 
+  /// Marks a connection to be closed by its owner, who must be made to look; false when none of
+  /// that id is open.
+  bool kick(std::uint64_t id) noexcept;
+  [[nodiscard]] bool is_kicked(const detail::ConnectionInfo& connection) const noexcept override;
+  /// There are some that are marked and still open: owners that block must be interrupted.
+  [[nodiscard]] bool has_kicks() const noexcept;
+  void list(Control::Visit visit, void* visitor) const;
+
   [[nodiscard]] Statistics statistics() const noexcept;
   [[nodiscard]] std::uint64_t open() const noexcept;
 
@@ -74,6 +83,7 @@ class ConnectionTable final : public detail::ConnectionObserver {
   [[nodiscard]] std::span<Slot> slots() const noexcept;
   Slot* claim(const detail::CompactAddress& peer) noexcept;
   void release(detail::ConnectionInfo& connection) noexcept;
+  void forget_kick(std::uint64_t holder) noexcept;
   void depart(Slot& slot, Departure how) noexcept;
   void bury(Slot& slot, pid_t owner, Departure how) noexcept;
   [[nodiscard]] Statistics read_once() const noexcept;

@@ -8,10 +8,11 @@
 // Worker 0 runs on the thread that called serve(). Limit: a service that computes for long holds up
 // its whole worker.
 #include <cerrno>
+#include <deque>
 
 #include "headrace/channel.hpp"
 #include "headrace/task_scope.hpp"
-#include "models/server.hpp"
+#include "models/server_control.hpp"
 #include "net/accept_errors.hpp"
 
 namespace headrace::models {
@@ -22,12 +23,16 @@ using namespace std::chrono_literals;
 
 struct Nothing {};
 
+struct Loops;
+
 struct Worker {
+  Loops& loops;
   Server& server;
   unsigned index;
   std::unique_ptr<detail::EngineCore> engine{};
   pthread_t thread{};
   bool has_thread = false;
+  std::unique_ptr<Channel<Nothing>> kicks{};  // where commands are taken: somebody is to be closed
 };
 
 /// What the workers tell each other.
@@ -35,14 +40,9 @@ struct Loops {
   Server& server;
   Channel<Nothing> drain_begins{1};  // closed when it does: everybody who waits is woken
   Channel<Nothing> cut_begins{1};
-  Channel<Nothing> ended{1};  // a worker has ended
-  Channel<Nothing> turn{1};   // of a service that serves one client at a time
-  std::vector<Worker> workers{};
-};
-
-struct LoopsAndWorker {
-  Loops& loops;
-  Worker& worker;
+  Channel<Nothing> ended{1};     // a worker has ended
+  Channel<Nothing> turn{1};      // of a service that serves one client at a time
+  std::deque<Worker> workers{};  // each stays where it is
 };
 
 // Accepting.
@@ -152,6 +152,31 @@ Task<> watch_stops(Loops& loops, Worker& worker, int descriptor) {
   }
 }
 
+// Commands. Worker 0 takes them; each closes its own connections.
+
+Task<> close_kicked(Worker& worker) {
+  for (;;) {
+    const auto called = co_await worker.kicks->receive(*worker.engine);
+    if (!called) co_return;
+    worker.engine->shut_kicked();
+  }
+}
+
+Task<> watch_control(Loops& loops, Worker& worker) {
+  Server& server = loops.server;
+  while (server.control->descriptor() >= 0) {
+    const auto ready =
+        co_await worker.engine->wait_ready(server.control->descriptor(), Direction::readable);
+    if (!ready && ready.error().code == Errc::canceled) co_return;
+    if (!ready && !co_await worker.engine->sleep(Deadline::after(100ms))) co_return;
+    if (ready) server.control->look();
+    if (server.stop.begun()) loops.drain_begins.close();
+    if (server.stop.cuts()) loops.cut_begins.close();
+    if (server.table.has_kicks())
+      for (const Worker& other : loops.workers) (void)other.kicks->try_send({});  // one is enough
+  }
+}
+
 Task<> tell_statistics(Worker& worker) {
   Server& server = worker.server;
   while (co_await worker.engine->sleep(server.options.statistics_every))
@@ -187,6 +212,8 @@ Task<> run_watchers(Loops& loops, Worker& worker, TaskScope& watchers) {
       watching = watching && watchers.spawn(watch_stops(loops, worker, descriptor));
   if (!loops.server.options.statistics_every.is_never())
     watching = watching && watchers.spawn(tell_statistics(worker));
+  if (loops.server.control != nullptr)
+    watching = watching && watchers.spawn(watch_control(loops, worker));
   if (!watching) loops.server.fail("", {"spawn", 0, Errc::out_of_memory});
   co_return;
 }
@@ -206,6 +233,8 @@ Task<> run_worker(Loops& loops, Worker& worker) {
       server.fail(AddressText{door.address}, listener ? Failure{} : listener.error());
   }
   (void)loops.turn.try_send({});  // the first one's
+  if (worker.kicks != nullptr && !watchers.spawn(close_kicked(worker)))
+    server.fail("", {"spawn", 0, Errc::out_of_memory});
   if (worker.index == 0) co_await run_watchers(loops, worker, watchers);
   if (server.stop.begun()) loops.drain_begins.close();
   (void)co_await loops.drain_begins.receive(*worker.engine);
@@ -213,10 +242,10 @@ Task<> run_worker(Loops& loops, Worker& worker) {
   co_await drain(loops, worker, acceptors, connections);
   if (worker.index != 0) {
     (void)co_await loops.ended.send(*worker.engine, Nothing{});
-    co_return;
+  } else {
+    for (const Worker& other : loops.workers)
+      if (other.has_thread) (void)co_await loops.ended.receive(*worker.engine);
   }
-  for (const Worker& other : loops.workers)
-    if (other.has_thread) (void)co_await loops.ended.receive(*worker.engine);
   watchers.cancel();
   co_await watchers.join();
 }
@@ -224,8 +253,8 @@ Task<> run_worker(Loops& loops, Worker& worker) {
 // Threads.
 
 void* run_thread(void* argument) noexcept {
-  const std::unique_ptr<LoopsAndWorker> given{static_cast<LoopsAndWorker*>(argument)};
-  given->worker.engine->run(run_worker(given->loops, given->worker));
+  auto& worker = *static_cast<Worker*>(argument);
+  worker.engine->run(run_worker(worker.loops, worker));
   return nullptr;
 }
 
@@ -238,7 +267,8 @@ bool make_engines(Loops& loops) {
     }
     (*engine)->observe(&loops.server.table, loops.server.events.wants_messages());
     (*engine)->set_idle_timeout(loops.server.options.idle_timeout);
-    loops.workers.emplace_back(loops.server, index, std::move(*engine));
+    Worker& worker = loops.workers.emplace_back(loops, loops.server, index, std::move(*engine));
+    if (loops.server.control != nullptr) worker.kicks = std::make_unique<Channel<Nothing>>(1);
   }
   return true;
 }
@@ -246,13 +276,9 @@ bool make_engines(Loops& loops) {
 void start_threads(Loops& loops) {
   for (Worker& worker : loops.workers) {
     if (worker.index == 0) continue;
-    auto given = std::make_unique<LoopsAndWorker>(loops, worker);
     worker.has_thread = true;
-    const int answer = sys::create_thread(&worker.thread, run_thread, given.get());
-    if (answer == 0) {
-      (void)given.release();  // the thread's now
-      continue;
-    }
+    const int answer = sys::create_thread(&worker.thread, run_thread, &worker);
+    if (answer == 0) continue;
     worker.has_thread = false;
     return loops.server.fail("", Failure::from_errno("pthread_create", -answer));
   }

@@ -7,8 +7,15 @@
 // A signal interrupts the call that the thread sleeps in; as it may come just before the call
 // begins, its handler starts a timer that repeats it. Not here: what a stop means to an operation
 // (src/engines/blocking.cpp).
+#include <array>
+#include <cerrno>
+#include <csignal>
+
+#include <sys/eventfd.h>
+
 #include "engines/blocking.hpp"
 #include "models/acceptor.hpp"
+#include "models/server_control.hpp"
 
 namespace headrace::models {
 
@@ -21,6 +28,7 @@ class StopWatcher final : public detail::InterruptWatcher {
       : server_{server}, engine_{engine}, acceptor_{acceptor} {}
 
   void interrupted() noexcept override {
+    look_at_commands();
     server_.stop.look();
     if (!server_.stop.begun()) return;
     begin_drain();
@@ -37,10 +45,57 @@ class StopWatcher final : public detail::InterruptWatcher {
   }
 
  private:
+  void look_at_commands() noexcept {
+    if (server_.control == nullptr) return;
+    pollfd entry{server_.control->descriptor(), POLLIN, 0};
+    if (sys::poll(&entry, 1, 0) == 1) server_.control->look();
+  }
+
   Server& server_;
   detail::BlockingEngine& engine_;
   Acceptor& acceptor_;
   bool draining_ = false;
+};
+
+/// Commands are taken by the serving thread, which may be asleep in a call for its one client: this
+/// thread signals it for as long as there is something to be read.
+class CommandBell {
+ public:
+  explicit CommandBell(Server& server) {
+    if (server.control == nullptr || server.control->descriptor() < 0) return;
+    end_ = net::Socket{sys::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    entries_ = {{{end_.descriptor(), POLLIN, 0}, {server.control->descriptor(), POLLIN, 0}}};
+    const int answer = end_.is_open() ? sys::create_thread(&thread_, run, this) : -EMFILE;
+    if (answer < 0) server.fail("", Failure::from_errno("pthread_create", -answer));
+    rings_ = answer == 0;
+  }
+  CommandBell(const CommandBell&) = delete;
+  CommandBell& operator=(const CommandBell&) = delete;
+  ~CommandBell() {
+    if (!rings_) return;
+    const std::uint64_t one = 1;
+    (void)sys::write(end_.descriptor(), &one, sizeof one);  // there is room: nobody else writes
+    (void)sys::join_thread(thread_);                        // it ends at that
+  }
+
+ private:
+  static void* run(void* self) noexcept {
+    auto& bell = *static_cast<CommandBell*>(self);
+    auto& entries = bell.entries_;
+    constexpr int kMoment = 5;  // ms
+    for (nfds_t watched = 2; entries[0].revents == 0;) {
+      const int ready = sys::poll(entries.data(), watched, watched == 2 ? -1 : kMoment);
+      if (ready > 0 && entries[1].revents != 0) (void)sys::signal_thread(bell.serving_, SIGURG);
+      watched = watched == 2 ? 1 : 2;
+    }
+    return nullptr;
+  }
+
+  net::Socket end_;
+  std::array<pollfd, 2> entries_{};
+  pthread_t thread_{};
+  pthread_t serving_ = ::pthread_self();
+  bool rings_ = false;
 };
 
 }  // namespace
@@ -51,7 +106,8 @@ void run_iterative(Server& server) {
   Acceptor acceptor{server, -1};
   StopWatcher watcher{server, engine, acceptor};
   engine.set_watcher(&watcher);
-  server.tell_listening();
+  const CommandBell bell{server};
+  if (!server.stop.begun()) server.tell_listening();
   while (!server.stop.begun())
     if (auto accepted = acceptor.next()) serve_peer(server, engine, std::move(*accepted));
   watcher.begin_drain();

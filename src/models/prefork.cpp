@@ -35,6 +35,7 @@ class Prefork {
     if (!server_.stop.begun()) server_.tell_listening();
     while (!server_.stop.begun()) {
       acceptor.wait(children_.count() < server_.workers ? not_before_ : Clock::time_point::max());
+      if (server_.table.has_kicks()) children_.urge(server_);
       reap();
       if (!server_.stop.begun()) fill_up();
     }

@@ -26,6 +26,7 @@ class ProcessPerConnection {
     while (!server_.stop.begun()) {
       if (auto accepted = acceptor.next())
         serve_in_child(server_, children_, std::move(*accepted), {});
+      if (server_.table.has_kicks()) children_.urge(server_);
       reap();
     }
     server_.tell_draining();

@@ -6,15 +6,13 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <mutex>
 #include <new>
 #include <type_traits>
 
 #include <sched.h>
-#include <sys/eventfd.h>
 #include <sys/resource.h>
 
-#include "models/server.hpp"
+#include "models/server_control.hpp"
 
 namespace headrace {
 
@@ -29,59 +27,7 @@ std::span<const std::string_view> AddressList::texts() const noexcept {
   return {many_ == nullptr ? &one_ : many_, count_};
 }
 
-/// Beside the descriptor that poll(2) sees, the timer that interrupts a serving thread which is
-/// blocked elsewhere.
-struct Stopper::Target {
-  std::mutex mutex{};
-  const net::RepeatedSignal* repeat = nullptr;
-};
-
-Stopper::Stopper()
-    : target_{new Target},
-      descriptor_{sys::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE)} {}
-
-Stopper::~Stopper() {
-  if (descriptor_ >= 0) (void)sys::close(descriptor_);  // an eventfd has nothing to lose
-  delete target_;
-}
-
-void Stopper::stop() noexcept {
-  const std::uint64_t one = 1;
-  (void)sys::write(descriptor_, &one, sizeof one);  // EAGAIN: it has been stopped often enough
-  const std::lock_guard lock{target_->mutex};
-  if (target_->repeat != nullptr) target_->repeat->arm();
-}
-
-void Stopper::interrupts(const void* repeat) noexcept {
-  const std::lock_guard lock{target_->mutex};
-  target_->repeat = static_cast<const net::RepeatedSignal*>(repeat);
-}
-
 namespace models {
-
-void Stop::look() noexcept {
-  unsigned calls = 0;
-  unsigned char byte = 0;
-  while (descriptors_[0] >= 0 && sys::read(descriptors_[0], &byte, 1) == 1) ++calls;
-  std::uint64_t count = 0;
-  while (descriptors_[1] >= 0 && sys::read(descriptors_[1], &count, sizeof count) > 0) ++calls;
-  if (calls == 0) return;
-  begin();
-  if (calls_.fetch_add(calls) + calls >= 2) phase_.store(detail::Phase::cut);
-}
-
-void Stop::begin() noexcept {
-  TimePoint unset{};
-  (void)ends_.compare_exchange_strong(unset, std::chrono::steady_clock::now() + drain_);
-  detail::Phase running = detail::Phase::running;
-  (void)phase_.compare_exchange_strong(running, detail::Phase::draining);
-}
-
-bool Stop::cuts() const noexcept {
-  const detail::Phase phase = phase_.load();
-  return phase == detail::Phase::cut ||
-         (phase == detail::Phase::draining && std::chrono::steady_clock::now() >= ends_.load());
-}
 
 namespace {
 
@@ -249,6 +195,7 @@ ExitStatus serve_at(const Service& service, const ServeOptions& options, const M
   const int stopper = options.stopper == nullptr ? -1 : options.stopper->descriptor();
   const auto stop = make_stop(signals ? signals->descriptor() : -1, stopper, options.drain);
   if (stop == nullptr) return fail_start(options, {"mmap", ENOMEM, Errc::out_of_memory});
+  ServerControl control{options.control, *table, *stop};
   Server server{.service = service,
                 .options = options,
                 .model = model,
@@ -258,7 +205,8 @@ ExitStatus serve_at(const Service& service, const ServeOptions& options, const M
                 .doors = doors,
                 .table = *table,
                 .stop = *stop,
-                .repeat = &*repeat};
+                .repeat = &*repeat,
+                .control = options.control == nullptr ? nullptr : &control};
   if (options.stopper != nullptr && blocks) options.stopper->interrupts(&*repeat);
   launch(server);
   if (options.stopper != nullptr && blocks) options.stopper->interrupts(nullptr);

@@ -38,6 +38,8 @@ class Stop {
   /// Reads what has come and goes on accordingly: the first call to stop begins the drain, the
   /// second ends it.
   void look() noexcept;
+  /// A call to stop, of which the second ends the drain.
+  void call(unsigned times = 1) noexcept;
   /// The server cannot go on. However often: only calls from outside end the drain.
   void begin() noexcept;
 
@@ -58,6 +60,8 @@ class Stop {
   std::atomic<detail::Phase> phase_ = detail::Phase::running;
 };
 
+class ServerControl;
+
 struct Server {
   const Service& service;
   const ServeOptions& options;
@@ -69,6 +73,7 @@ struct Server {
   ConnectionTable& table;
   Stop& stop;
   const net::RepeatedSignal* repeat;   // for the thread that called serve(), under blocking models
+  ServerControl* control = nullptr;    // commands; null where nobody gives any, and in children
   const Stop* parents_stop = nullptr;  // of a child: in memory that its parent writes
   std::atomic<bool> failed = false;    // it stopped because it could not go on
   bool drain_told = false;

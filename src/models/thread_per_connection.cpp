@@ -26,6 +26,7 @@ class ThreadPerConnection {
     server_.tell_listening();
     while (!server_.stop.begun()) {
       if (auto accepted = acceptor.next()) serve(std::move(*accepted));
+      interrupt_kicked();
       join_finished();
     }
     server_.tell_draining();
@@ -70,6 +71,13 @@ class ThreadPerConnection {
       (void)sys::join_thread(connection.thread);  // it has nothing left to do
       return true;
     });
+  }
+
+  // Repeated until they have left.
+  void interrupt_kicked() {
+    if (!server_.table.has_kicks()) return;
+    for (Connection& connection : connections_)
+      if (server_.table.is_kicked(*connection.accepted.info)) connection.engine.interrupt();
   }
 
   // Each thread finds the flag when its call returns; the signal is repeated because it may come

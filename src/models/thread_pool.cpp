@@ -36,6 +36,8 @@ class ThreadPool {
         acceptor.wait();
       else if (auto accepted = acceptor.next())
         serve_at_once(std::move(*accepted));
+      if (server_.table.has_kicks())
+        for (Worker& worker : workers_) worker.engine.interrupt();
       take_pokes();
     }
     server_.tell_draining();

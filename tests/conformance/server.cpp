@@ -126,10 +126,21 @@ void Server::start(const ModelInfo& model, const Setup& setup) {
   });
 }
 
+/// Clients of the test must not stay open in the server.
+void close_all_but(const std::vector<int>& keeps) {
+  unsigned next = 3;
+  for (const int kept : keeps) {
+    const auto number = static_cast<unsigned>(kept);
+    if (number > next) (void)::close_range(next, number - 1, 0);
+    next = number + 1;
+  }
+  (void)::close_range(next, ~0U, 0);
+}
+
 void Server::run_child(const ModelInfo& model, const Setup& setup) const {
   (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  (void)::setsid();                // it and its children are a group that can be looked at
-  (void)::close_range(3, ~0U, 0);  // clients of the test must not stay open here
+  (void)::setsid();  // it and its children are a group that can be looked at
+  close_all_but(setup.keeps);
   (void)::alarm(0);
   report_of_this_process = report_;
   Reporter events{*report_};

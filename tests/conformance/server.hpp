@@ -62,6 +62,7 @@ struct Setup {
   int (*run)(const Service& service, const ServeOptions& options) = serve;
   /// At once. Where a client holds a worker until it leaves there are made so many of them.
   unsigned clients = 32;
+  std::vector<int> keeps{};  // descriptors of the test that the server is to have, ascending
 };
 
 /// Of `wanted` clients as many as a test should hold at once: fewer where each costs a process.

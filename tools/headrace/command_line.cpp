@@ -229,7 +229,7 @@ void add_serve_options(CLI::App& app, ServeArguments& to) {
   add(app, "--model", "NAME", options.model, parse_model,
       fmt::format("how connections are served (default {})", info(options.model).name));
   add(app, "--workers", "N|auto", options.workers, parse_workers,
-      "loops; auto: one a core (default 1)");
+      "loops (default 1; auto: one a core), children or threads (32)");
   add(app, "--backlog", "N", options.backlog.connections, number_from<int>(1),
       fmt::format("connections that may wait to be accepted (default {})",
                   options.backlog.connections));
@@ -245,6 +245,9 @@ void add_serve_options(CLI::App& app, ServeArguments& to) {
       "a line of counts so often, e.g. 10s (default off)");
   add(app, "--log-format", "FORMAT", to.log_format, parse_log_format,
       "text or json, on stderr (default text)");
+  app.add_flag("--interactive", to.interactive,
+               "take commands on stdin: stats, list, kick ID, quit")
+      ->disable_flag_override();
   app.add_flag("-v,--verbose", to.verbose, "log each arrival, message and departure")
       ->disable_flag_override();
 }
@@ -271,6 +274,8 @@ int serve_command(const Command& command, const Words& words) {
     if (!workers) return complain_about(command, "--workers: " + workers.error());
     const auto alone = check_one_at_a_time(*known, *workers);
     if (!alone) return complain_about(command, "--workers: " + alone.error());
+    if (*known == "talk" && arguments.interactive)
+      return complain_about(command, "--interactive: what is typed goes to the client of talk");
     arguments.service = *known;
     return run_serve(arguments);
   });

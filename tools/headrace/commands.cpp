@@ -19,6 +19,7 @@ constexpr std::string_view kServeExamples =
   headrace serve echo --listen '*:7788' --listen unix:/tmp/echo.sock
   headrace serve talk                                    # you answer, one client after another
   headrace serve echo --workers auto --stats 10s --log-format json
+  headrace serve echo --interactive                      # then type: list, kick 1, quit
 )";
 
 constexpr std::string_view kModelsExamples =

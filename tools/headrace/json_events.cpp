@@ -37,6 +37,8 @@ std::string_view key_of(Departure how) noexcept {
       return "cut";
     case Departure::killed:
       return "killed";
+    case Departure::kicked:
+      return "kicked";
   }
   return "";
 }
@@ -69,7 +71,8 @@ Json counts(const Statistics& now) {
           {"timed_out", now.timed_out},
           {"reset", now.reset},
           {"cut", now.cut},
-          {"killed", now.killed}};
+          {"killed", now.killed},
+          {"kicked", now.kicked}};
 }
 
 class JsonEvents final : public ServerEvents {

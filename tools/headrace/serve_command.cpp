@@ -5,6 +5,7 @@
 
 #include <csignal>
 #include <memory>
+#include <optional>
 
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 
 #include "console.hpp"
 #include "headrace/services.hpp"
+#include "interactive.hpp"
 #include "output.hpp"
 #include "serve_events.hpp"
 
@@ -52,6 +54,8 @@ int run_serve(const ServeArguments& arguments) {
   const std::vector<std::string_view> texts{arguments.listen.begin(), arguments.listen.end()};
   if (!texts.empty()) options.listen = std::span{texts};
   options.events = events.get();
+  std::optional<InteractiveInput> commands;
+  if (arguments.interactive) options.control = &commands.emplace();
   return talks ? run_talk(options, log, arguments.log_format)
                : serve(plain_service(arguments.service), options);
 }

@@ -19,6 +19,7 @@ struct ServeArguments {
   ServeOptions options;             ///< all but `listen` and `events`
   LogFormat log_format = LogFormat::text;
   bool verbose = false;
+  bool interactive = false;  ///< takes commands from standard input
 };
 
 /// Serves until it is told to stop. The exit status: 0; 1 when it could not start or go on.

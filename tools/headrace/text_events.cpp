@@ -107,8 +107,9 @@ class TextEvents final : public ServerEvents {
     log_.say(Level::info, [&] {
       const std::string killed =
           total.killed == 0 ? "" : fmt::format(", {} killed with their process", total.killed);
-      return fmt::format("{} refused, {} timed out, {} reset, {} cut by the drain{}", total.refused,
-                         total.timed_out, total.reset, total.cut, killed);
+      const std::string kicked = total.kicked == 0 ? "" : fmt::format(", {} kicked", total.kicked);
+      return fmt::format("{} refused, {} timed out, {} reset, {} cut by the drain{}{}",
+                         total.refused, total.timed_out, total.reset, total.cut, killed, kicked);
     });
     log_.finish();
   }
@@ -142,6 +143,8 @@ std::string_view to_text(Departure how) noexcept {
       return "reset by the peer";
     case Departure::cut:
       return "cut by the drain";
+    case Departure::kicked:
+      return "kicked";
     case Departure::killed:
       return "its process was killed";
   }
