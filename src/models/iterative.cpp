@@ -45,7 +45,7 @@ class StopWatcher final : public detail::InterruptWatcher {
   }
 
  private:
-  void look_at_commands() noexcept {
+  void look_at_commands() const noexcept {
     if (server_.control == nullptr) return;
     pollfd entry{server_.control->descriptor(), POLLIN, 0};
     if (sys::poll(&entry, 1, 0) == 1) server_.control->look();
