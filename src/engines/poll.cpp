@@ -90,10 +90,11 @@ class PollEngine final : public ReadinessEngine {
     const pollfd* entries = entries_.data();
     for (std::int64_t place = std::int64_t{used_} - 1; place >= 0; --place) {
       const short told = entries[place].revents;
-      if (told == 0) continue;
       SocketRecord& socket = *sockets_[static_cast<std::size_t>(place)];
       if (told == POLLIN && socket.waiting[0] != nullptr) [[likely]]
         on_readable(socket);
+      else if (told == 0)
+        continue;
       else
         on_unusual(socket);
       entries = entries_.data();  // they move when the list grows

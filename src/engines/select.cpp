@@ -25,6 +25,8 @@ class SelectEngine final : public ReadinessEngine {
   SelectEngine() noexcept {
     FD_ZERO(&want_read_);
     FD_ZERO(&want_write_);
+    FD_ZERO(&readable_);
+    FD_ZERO(&writable_);
   }
 
   [[nodiscard]] EngineKind kind() const noexcept override { return EngineKind::select; }
@@ -49,26 +51,44 @@ class SelectEngine final : public ReadinessEngine {
   }
 
   void unwatch(SocketRecord& socket) noexcept override {
-    for (fd_set* const set : {&want_read_, &want_write_, &readable_, &writable_})
-      FD_CLR(socket.descriptor, set);
+    ask_no_more_to_write(socket);
+    for (fd_set* const set : {&want_read_, &readable_, &writable_}) FD_CLR(socket.descriptor, set);
     watched_[static_cast<std::size_t>(socket.descriptor)] = nullptr;
     while (highest_ >= 0 && watched_[static_cast<std::size_t>(highest_)] == nullptr) --highest_;
   }
 
   Result<> arm(SocketRecord& socket, WaitFor direction) noexcept override {
-    FD_SET(socket.descriptor, direction == WaitFor::readable ? &want_read_ : &want_write_);
+    if (direction == WaitFor::readable) {
+      FD_SET(socket.descriptor, &want_read_);
+    } else if (!FD_ISSET(socket.descriptor, &want_write_)) {
+      FD_SET(socket.descriptor, &want_write_);
+      ++writers_;
+    }
     socket.armed[static_cast<std::size_t>(direction)] = true;
     return {};
+  }
+
+  [[gnu::cold, gnu::noinline]] void ask_no_more_to_read(SocketRecord& socket) noexcept {
+    FD_CLR(socket.descriptor, &want_read_);
+    socket.armed[0] = false;
+  }
+
+  [[gnu::cold, gnu::noinline]] void ask_no_more_to_write(SocketRecord& socket) noexcept {
+    if (FD_ISSET(socket.descriptor, &want_write_)) --writers_;
+    FD_CLR(socket.descriptor, &want_write_);
+    socket.armed[1] = false;
   }
 
   // Waiting.
 
   void wait(int timeout_ms) noexcept override {
     readable_ = want_read_;  // select writes its answer over the sets
-    writable_ = want_write_;
+    told_of_writing_ = writers_ != 0;
+    if (told_of_writing_) writable_ = want_write_;
     timeval limit{timeout_ms / 1000, timeout_ms % 1000 * 1000L};
     const int answer =
-        sys::select(highest_ + 1, &readable_, &writable_, timeout_ms < 0 ? nullptr : &limit);
+        sys::select(highest_ + 1, &readable_, told_of_writing_ ? &writable_ : nullptr,
+                    timeout_ms < 0 ? nullptr : &limit);
     count_ = answer == -EBADF ? find_closed() : events_told(answer, timeout_ms);
   }
 
@@ -76,11 +96,12 @@ class SelectEngine final : public ReadinessEngine {
     if (count_ == 0) return;
     for_each_in(readable_, [this](SocketRecord& socket) {
       if (socket.waiting[0] == nullptr) [[unlikely]]
-        stop_asking(socket, 0, want_read_);
+        ask_no_more_to_read(socket);
       on_readable(socket);
     });
+    if (!told_of_writing_) return;
     for_each_in(writable_, [this](SocketRecord& socket) {
-      if (socket.waiting[1] == nullptr) stop_asking(socket, 1, want_write_);
+      if (socket.waiting[1] == nullptr) ask_no_more_to_write(socket);
       on_ready(socket, SocketRecord::kWritable);
     });
   }
@@ -103,25 +124,20 @@ class SelectEngine final : public ReadinessEngine {
     return bits;
   }
 
-  [[gnu::cold, gnu::noinline]] static void stop_asking(SocketRecord& socket, std::size_t direction,
-                                                       fd_set& from) noexcept {
-    FD_CLR(socket.descriptor, &from);
-    socket.armed[direction] = false;
-  }
-
   // A borrowed descriptor was closed by its owner, and select does not say which one. Whoever
   // waits for it is told.
   [[gnu::cold]] std::size_t find_closed() noexcept {
     FD_ZERO(&readable_);
     FD_ZERO(&writable_);
+    told_of_writing_ = true;
     std::size_t found = 0;
     for (int descriptor = 0; descriptor <= highest_; ++descriptor) {
       SocketRecord* const socket = watched_[static_cast<std::size_t>(descriptor)];
       pollfd entry{descriptor, 0, 0};
       if (socket == nullptr || sys::poll(&entry, 1, 0) <= 0) continue;
       if ((entry.revents & POLLNVAL) == 0) continue;
-      stop_asking(*socket, 0, want_read_);
-      stop_asking(*socket, 1, want_write_);
+      ask_no_more_to_read(*socket);
+      ask_no_more_to_write(*socket);
       FD_SET(descriptor, &readable_);
       FD_SET(descriptor, &writable_);
       ++found;
@@ -131,6 +147,8 @@ class SelectEngine final : public ReadinessEngine {
 
   fd_set want_read_, want_write_;  // what select is asked
   fd_set readable_, writable_;     // what it answered
+  int writers_ = 0;                // who waits to send: mostly nobody
+  bool told_of_writing_ = false;   // `writable_` is an answer
   std::size_t count_ = 0;
   int highest_ = -1;
   std::array<SocketRecord*, FD_SETSIZE> watched_{};  // by descriptor
