@@ -325,7 +325,10 @@ TEST_P(LongLoop, OfChildrenThatReceiveFromAChannelUsesNoStack) {
 }
 
 HEADRACE_ON_EVERY_ENGINE(TaskTest);
-HEADRACE_ON_EVERY_ENGINE(LongLoop);
+// Long, and the loops share the code that it is about: one of each kind.
+INSTANTIATE_TEST_SUITE_P(Engines, LongLoop,
+                         testing::Values(EngineKind::blocking, EngineKind::epoll_edge),
+                         [](const auto& test) { return name_of(test.param); });
 
 }  // namespace
 }  // namespace headrace
