@@ -18,7 +18,7 @@ WERROR ?= OFF
 # Further arguments of ctest: make test CTEST_ARGS='-R conformance -V'
 CTEST_ARGS ?=
 # ThreadSanitizer does not follow fork(2) from a process with threads.
-TSAN_EXCLUDE ?= [/<](process|prefork)|[Ff]ork
+TSAN_EXCLUDE ?= [/<](process|prefork|iterative|polling|select|poll|epoll.level)($$|>)|[Ff]ork
 FUZZ_SECONDS ?= 60
 # Multiplies every time limit of the tests; `make nightly` raises it.
 PATIENCE ?= 1

@@ -26,7 +26,8 @@ class Control {
   /// not wait for it.
   virtual bool kick(std::uint64_t id) noexcept = 0;
 
-  /// Begins the drain, as SIGTERM does.
+  /// Begins the drain, as SIGTERM does; nothing if it has begun: the end of the commands, which
+  /// follows a `stop`, must not cut it short.
   virtual void stop() noexcept = 0;
 };
 

@@ -6,7 +6,7 @@
 //
 // A deadline is SO_RCVTIMEO or SO_SNDTIMEO, set once and again only for a shorter one: a poll(2)
 // before each receive would cost 5 to 10%. A thread that sleeps in a call is woken by a signal
-// (SIGURG, whose handler does nothing) after a sticky flag was set; as the signal may come just
+// (SIGURG, whose handler leaves a mark) after a sticky flag was set; as the signal may come just
 // before the call begins, it is repeated until the call has returned. TimeLimit: a thread, or a
 // process, for every connection. Not here: further tasks of a connection (blocking_threads.cpp);
 // who makes the threads (src/models).
@@ -26,12 +26,15 @@ namespace {
 constexpr std::int64_t kNone = TimeLimit::kNone;
 constexpr std::int64_t kSecond = 1'000'000'000;
 
-void do_nothing(int) {}
+// Whether SIGURG has come to this thread: a call that has bytes at once is not interrupted by it.
+[[gnu::tls_model("initial-exec")]] thread_local volatile std::sig_atomic_t signaled = 0;
+
+void note_signal(int) { signaled = 1; }
 
 // Once a process: without a handler the signal would be ignored and interrupt nothing.
 bool install_handler() noexcept {
   struct sigaction action{};
-  action.sa_handler = do_nothing;  // no SA_RESTART: the interrupted call returns EINTR
+  action.sa_handler = note_signal;  // no SA_RESTART: the interrupted call returns EINTR
   return ::sigaction(SIGURG, &action, nullptr) == 0;
 }
 
@@ -64,7 +67,11 @@ bool BlockingEngine::start(Operation& operation) noexcept {
   const bool ends_in_drain = operation.type->ends_in_drain;
   // A send may be done in parts, and only its whole is to keep the deadline.
   if (operation.type->wait == WaitFor::writable) limit.start_clock();
-  for (;;) {
+  for (std::int64_t answer = 0;;) {
+    if (answer == -EINTR || take_signal()) [[unlikely]] {
+      interrupted();
+      shut_if_kicked(socket);
+    }
     if (gives_up(operation)) {
       note_failure(socket, Errc::canceled);
       finish(operation, {operation.type->call, 0, Errc::canceled});
@@ -72,16 +79,12 @@ bool BlockingEngine::start(Operation& operation) noexcept {
     }
     const bool draining = ends_in_drain && phase_.load(std::memory_order_relaxed) != Phase::running;
     socket.receive_flags = draining ? MSG_DONTWAIT : 0;
-    const std::int64_t answer = carry_out(operation, socket, limit);
+    answer = carry_out(operation, socket, limit);
     const Verdict verdict = operation.type->absorb(operation, socket, answer);
     if (verdict == Verdict::finished) return true;
     if (verdict == Verdict::would_wait && draining) {
       finish(operation, {operation.type->call, 0, Errc::draining});
       return true;
-    }
-    if (answer == -EINTR) {
-      interrupted();
-      shut_if_kicked(socket);
     }
     if (limit.passed(socket, verdict == Verdict::would_wait && answer != -EINTR)) {
       note_failure(socket, Errc::timed_out);
@@ -91,15 +94,23 @@ bool BlockingEngine::start(Operation& operation) noexcept {
   }
 }
 
+bool BlockingEngine::take_signal() noexcept {
+  if (signaled == 0) return false;
+  signaled = 0;
+  return true;
+}
+
 bool BlockingEngine::gives_up(const Operation& operation) const noexcept {
   return canceled(*operation.task).load(std::memory_order_relaxed) ||
          phase_.load(std::memory_order_relaxed) == Phase::cut;
 }
 
 void BlockingEngine::interrupted() noexcept {
-  // Threads of further tasks are interrupted too, but only the engine's own asks what for.
-  if (watcher_ != nullptr && ::pthread_equal(runner_, ::pthread_self()) != 0)
-    watcher_->interrupted();
+  // Threads of further tasks are interrupted too, but only the engine's own asks what for, and
+  // passes the signal on: one to a process reaches no other thread.
+  if (::pthread_equal(runner_, ::pthread_self()) == 0) return;
+  if (watcher_ != nullptr) watcher_->interrupted();
+  if (shared_) interrupt();
 }
 
 std::int64_t BlockingEngine::carry_out(Operation& operation, SocketRecord& socket,
@@ -162,53 +173,6 @@ void BlockingEngine::begin_drain(TaskScope*) noexcept {
 }
 
 void BlockingEngine::cut() noexcept { phase_.store(Phase::cut, std::memory_order_relaxed); }
-
-// Sockets come and go.
-
-Result<SocketRecord*> BlockingEngine::adopt(net::Socket socket, Transport transport) noexcept {
-  auto record = make_record(socket.descriptor(), transport);
-  if (!record) return record;
-  (void)socket.release();  // the record's now
-  (*record)->kernel_limit = {kNone, kNone};
-  return record;
-}
-
-Result<SocketRecord*> BlockingEngine::borrow(int descriptor) noexcept {
-  auto record = adopt(net::Socket{}, Transport::unix_stream);
-  if (!record) return record;
-  (*record)->descriptor = descriptor;
-  (*record)->flags |= SocketRecord::kBorrowed;
-  return record;
-}
-
-void BlockingEngine::close(SocketRecord& socket) noexcept {
-  const Phase phase = phase_.load(std::memory_order_relaxed);
-  if (phase == Phase::cut) note_failure(socket, Errc::canceled);
-  if (phase == Phase::draining && socket.info->id != 0) linger_in_line(socket);
-  end_record(socket);
-  records_.give(socket);
-  buffers.trim();
-}
-
-// Our side is shut; what still comes is thrown away until the peer's FIN or the final cut, so that
-// nothing is unread when the socket is closed, which would reset the connection under the reply.
-void BlockingEngine::linger_in_line(SocketRecord& socket) noexcept {
-  BufferBlock* const block = buffers.take();
-  if (block == nullptr || sys::shutdown(socket.descriptor, SHUT_WR) < 0) {
-    if (block != nullptr) buffers.give(block);
-    return;
-  }
-  while (phase_.load(std::memory_order_relaxed) != Phase::cut) {
-    const auto answer =
-        sys::recv(socket.descriptor, BufferPool::bytes_in(block), BufferPool::kCapacity, 0);
-    if (answer == -EINTR) {
-      interrupted();
-      shut_if_kicked(socket);
-    } else if (answer <= 0 && answer != -EAGAIN)
-      break;
-  }
-  buffers.give(block);
-}
 
 Result<std::unique_ptr<EngineCore>> make_blocking_engine() {
   return std::make_unique<BlockingEngine>();

@@ -62,6 +62,8 @@ class BlockingEngine final : public EngineCore {
   bool start_wait(WaitNode& node) noexcept;
   void join_threads(WaitNode& node) noexcept;
   void wait_for_wake(WaitNode& node, std::int64_t limit) noexcept;
+  /// Whether a signal has come to this thread since the last time.
+  [[nodiscard]] static bool take_signal() noexcept;
   [[nodiscard]] bool gives_up(const Operation& operation) const noexcept;
   std::int64_t carry_out(Operation& operation, SocketRecord& socket, TimeLimit& limit) noexcept;
   static std::int64_t poll_once(const Submission& request, std::int64_t limit) noexcept;

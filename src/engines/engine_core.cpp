@@ -107,6 +107,7 @@ Result<SocketRecord*> EngineCore::admit(const SocketRecord& listener, net::Socke
     observer_->unserved(*info, record.error().code);
     return fail(Errc::would_wait, "accept4");
   }
+  observer_->serving(*info);
   (*record)->info = info;
   if (watch_messages_) (*record)->flags |= SocketRecord::kWatched;
   return record;

@@ -47,10 +47,13 @@ inline void add(std::atomic<std::uint64_t>& counter, std::uint64_t amount) noexc
 class ConnectionObserver {
  public:
   virtual ~ConnectionObserver() = default;
-  /// A place for a new connection; null when it is refused, and then closed.
+  /// A place for a new connection; null when it is refused, and then closed. It counts from
+  /// `serving` on.
   virtual ConnectionInfo* admit(const net::SocketAddress& peer, Transport transport) noexcept = 0;
+  /// The service is about to run for it: it has arrived, and gets its id.
+  virtual void serving(ConnectionInfo& connection) noexcept = 0;
   virtual void message(ConnectionInfo& connection, ByteView bytes) noexcept = 0;
-  /// It was admitted but cannot be served: it counts as refused.
+  /// It was admitted but cannot be served: it counts as refused. Not after `serving`.
   virtual void unserved(ConnectionInfo& connection, Errc why) noexcept = 0;
   /// `last` is how its last failed operation ended, or `end_of_stream`.
   virtual void departed(ConnectionInfo& connection, Errc last) noexcept = 0;

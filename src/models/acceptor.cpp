@@ -32,6 +32,7 @@ void prepare(detail::BlockingEngine& engine, const Server& server) noexcept {
 void serve_peer(Server& server, detail::BlockingEngine& engine, Accepted accepted) {
   auto socket = engine.adopt(std::move(accepted.socket), accepted.transport);
   if (!socket) return server.table.turn_away(*accepted.info, Refusal::out_of_resources);
+  server.table.serving(*accepted.info);
   (*socket)->info = accepted.info;
   if (engine.wants_messages()) (*socket)->flags |= detail::SocketRecord::kWatched;
   engine.run(server.service.run(Stream{*socket}));

@@ -18,12 +18,14 @@ constexpr auto kRelaxed = std::memory_order_relaxed;
 bool ConnectionTable::kick(std::uint64_t id) noexcept {
   for (Slot& slot : slots()) {
     std::uint64_t holder = slot.holder.load(std::memory_order_acquire);
-    if (slot.id.load(kRelaxed) != id) continue;
+    if (slot.id.load(kRelaxed) != id || (holder & kServed) == 0) continue;
     shared_->kicks.fetch_add(1);  // first: it may be done before we are
-    while ((holder & kOwner) != 0 && (holder & (kMoving | kMoved | kKicked)) == 0)
+    while (slot.id.load(kRelaxed) == id && (holder & kServed) != 0 &&
+           (holder & (kMoving | kMoved | kKicked)) == 0)
       if (slot.holder.compare_exchange_weak(holder, holder | kKicked)) return true;
     shared_->kicks.fetch_sub(1);
-    return (holder & kKicked) != 0 && (holder & (kMoving | kMoved)) == 0;
+    return slot.id.load(kRelaxed) == id && (holder & kKicked) != 0 &&
+           (holder & (kMoving | kMoved)) == 0;
   }
   return false;
 }
@@ -42,7 +44,7 @@ void ConnectionTable::list(Control::Visit visit, void* visitor) const {
   for (Slot& slot : slots()) {
     const std::uint64_t holder = slot.holder.load(std::memory_order_acquire);
     const std::uint64_t id = slot.id.load(kRelaxed);
-    if ((holder & kOwner) == 0 || (holder & (kMoving | kMoved)) != 0 || id == 0) continue;
+    if ((holder & kServed) == 0 || (holder & (kMoving | kMoved)) != 0 || id == 0) continue;
     CompactAddress peer;
     copy_words(peer, slot.peer);
     const ConnectionView view{id,

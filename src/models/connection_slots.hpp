@@ -21,7 +21,7 @@ struct alignas(64) ConnectionTable::Slot : detail::ConnectionInfo {
 
 /// What all processes of the server see.
 struct ConnectionTable::Shared {
-  Counter connections, open, most, refused, timed_out, reset, cut, killed, kicked;
+  Counter connections, open, served, most, refused, timed_out, reset, cut, killed, kicked;
   Counter kicks;                                 // asked for and not yet done
   Counter received, sent, messages, departures;  // of connections that have ended
   Counter moves_begun, moves_done;  // of a departing connection's bytes into those above

@@ -95,23 +95,29 @@ ConnectionTable::Slot* ConnectionTable::claim(const CompactAddress& peer) noexce
 ConnectionInfo* ConnectionTable::admit(const net::SocketAddress& peer,
                                        Transport transport) noexcept {
   const CompactAddress from = detail::compact(peer, transport);
-  const std::uint64_t open = shared_->open.fetch_add(1, kRelaxed) + 1;
-  if (open > limits_.total) {
-    shared_->open.fetch_sub(1, kRelaxed);
+  std::uint64_t open = shared_->open.load(kRelaxed);
+  do {
+    if (open < limits_.total) continue;
     refuse(detail::expand(from), Refusal::max_connections);
     return nullptr;
-  }
+  } while (!shared_->open.compare_exchange_weak(open, open + 1, kRelaxed));
   Slot* const slot = claim(from);
   if (!is_within_address_limit(from)) {
     release(*slot);
     refuse(detail::expand(from), Refusal::max_per_address);
     return nullptr;
   }
-  raise_to(shared_->most, open);
-  count(shared_->connections);
-  slot->id = shared_->ids.fetch_add(1, kRelaxed) + 1;
-  events_.arrived({slot->id, detail::expand(from), 0, 0, 0, {}});
+  slot->id = 0;  // it may be refused yet
   return slot;
+}
+
+void ConnectionTable::serving(ConnectionInfo& connection) noexcept {
+  Slot& slot = static_cast<Slot&>(connection);
+  slot.holder.fetch_or(kServed);
+  count(shared_->connections);
+  raise_to(shared_->most, shared_->served.fetch_add(1) + 1);
+  slot.id = shared_->ids.fetch_add(1, kRelaxed) + 1;
+  events_.arrived({slot.id, detail::expand(slot.peer), 0, 0, 0, {}});
 }
 
 // Our own slot is claimed already and counts: of two peers that race, none gets past the limit.
@@ -166,7 +172,10 @@ void ConnectionTable::depart(Slot& slot, Departure how) noexcept {
 }
 
 void ConnectionTable::release(ConnectionInfo& connection) noexcept {
-  static_cast<Slot&>(connection).holder.store(0, std::memory_order_release);
+  connection.id.store(0, kRelaxed);  // else it would name the next one, until that has its own
+  const std::uint64_t holder =
+      static_cast<Slot&>(connection).holder.exchange(0, std::memory_order_release);
+  if ((holder & kServed) != 0) shared_->served.fetch_sub(1);
   // Release: who sees that it has left may go on with what its service has written.
   shared_->open.fetch_sub(1, std::memory_order_release);
 }
@@ -192,6 +201,7 @@ void ConnectionTable::bury(Slot& slot, pid_t owner, Departure how) noexcept {
   const std::uint64_t holder = slot.holder.load(std::memory_order_acquire);
   if ((holder & kOwner) != owner_word(owner)) return;
   if ((holder & kMoved) != 0) return release(slot);  // all was done but this
+  if ((holder & kServed) == 0) return turn_away(slot, Refusal::out_of_resources);
   if ((holder & kMoving) != 0) {
     clear_counts(slot);  // rather missing than counted twice
     shared_->moves_done.fetch_add(1);
@@ -201,7 +211,6 @@ void ConnectionTable::bury(Slot& slot, pid_t owner, Departure how) noexcept {
 
 void ConnectionTable::turn_away(ConnectionInfo& connection, Refusal why) noexcept {
   const Address peer = detail::expand(connection.peer);
-  shared_->connections.fetch_sub(1, kRelaxed);
   forget_kick(static_cast<Slot&>(connection).holder.fetch_or(kMoving));
   release(connection);
   refuse(peer, why);
@@ -225,7 +234,7 @@ Statistics ConnectionTable::statistics() const noexcept {
 
 Statistics ConnectionTable::read_once() const noexcept {
   Statistics now{.connections = shared_->connections.load(kRelaxed),
-                 .open = shared_->open.load(kRelaxed),
+                 .open = shared_->served.load(kRelaxed),
                  .most_at_once = shared_->most.load(kRelaxed),
                  .bytes_received = shared_->received.load(kRelaxed),
                  .bytes_sent = shared_->sent.load(kRelaxed),

@@ -36,6 +36,7 @@ class ConnectionTable final : public detail::ConnectionObserver {
 
   detail::ConnectionInfo* admit(const net::SocketAddress& peer,
                                 Transport transport) noexcept override;
+  void serving(detail::ConnectionInfo& connection) noexcept override;
   void message(detail::ConnectionInfo& connection, ByteView bytes) noexcept override;
   void departed(detail::ConnectionInfo& connection, Errc last) noexcept override;
 

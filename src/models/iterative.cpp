@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <optional>
 
 #include <sys/eventfd.h>
 
@@ -61,8 +62,7 @@ class StopWatcher final : public detail::InterruptWatcher {
 /// thread signals it for as long as there is something to be read.
 class CommandBell {
  public:
-  explicit CommandBell(Server& server) {
-    if (server.control == nullptr || server.control->descriptor() < 0) return;
+  explicit CommandBell(Server& server) : control_{*server.control}, table_{server.table} {
     end_ = net::Socket{sys::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
     entries_ = {{{end_.descriptor(), POLLIN, 0}, {server.control->descriptor(), POLLIN, 0}}};
     const int answer = end_.is_open() ? sys::create_thread(&thread_, run, this) : -EMFILE;
@@ -83,14 +83,23 @@ class CommandBell {
     auto& bell = *static_cast<CommandBell*>(self);
     auto& entries = bell.entries_;
     constexpr int kMoment = 5;  // ms
-    for (nfds_t watched = 2; entries[0].revents == 0;) {
-      const int ready = sys::poll(entries.data(), watched, watched == 2 ? -1 : kMoment);
-      if (ready > 0 && entries[1].revents != 0) (void)sys::signal_thread(bell.serving_, SIGURG);
-      watched = watched == 2 ? 1 : 2;
+    // After each ring it looks twice more: whoever was kicked by the command may be marked only
+    // then.
+    for (int looks = 0; entries[0].revents == 0;) {
+      entries[1].fd = bell.control_.descriptor();
+      const int ready = sys::poll(entries.data(), entries.size(), looks == 0 ? -1 : 0);
+      if (looks != 0) --looks;
+      if ((ready > 0 && entries[1].revents != 0) || bell.table_.has_kicks()) {
+        (void)sys::signal_thread(bell.serving_, SIGURG);
+        looks = 2;
+      }
+      if (looks != 0 && entries[0].revents == 0) (void)sys::poll(entries.data(), 1, kMoment);
     }
     return nullptr;
   }
 
+  ServerControl& control_;
+  const ConnectionTable& table_;
   net::Socket end_;
   std::array<pollfd, 2> entries_{};
   pthread_t thread_{};
@@ -106,7 +115,8 @@ void run_iterative(Server& server) {
   Acceptor acceptor{server, -1};
   StopWatcher watcher{server, engine, acceptor};
   engine.set_watcher(&watcher);
-  const CommandBell bell{server};
+  std::optional<CommandBell> bell;
+  if (server.control != nullptr && server.control->descriptor() >= 0) bell.emplace(server);
   if (!server.stop.begun()) server.tell_listening();
   while (!server.stop.begun())
     if (auto accepted = acceptor.next()) serve_peer(server, engine, std::move(*accepted));

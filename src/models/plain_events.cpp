@@ -34,10 +34,9 @@ class PlainEvents final : public ServerEvents {
                  int backlog) noexcept override {
     const AddressText text{at};
     std::array<char, 32> crew{};
-    const std::string_view what = workers_text(model, workers);
-    if (!what.empty())
-      (void)std::snprintf(crew.data(), crew.size(), ", %u %.*s", workers, size_of(what),
-                          what.data());
+    if (!model.workers.empty())
+      (void)std::snprintf(crew.data(), crew.size(), ", %u worker%s", workers,
+                          workers == 1 ? "" : "s");
     print("listening on %.*s (model %s%s, backlog %d)", size_of(text), text.view().data(),
           model.name.data(), crew.data(), backlog);
   }

@@ -4,6 +4,8 @@
 // how the owner of a kicked connection is made to look (the launchers).
 #pragma once
 
+#include <atomic>
+
 #include "headrace/control.hpp"
 #include "models/connection_table.hpp"
 #include "models/server.hpp"
@@ -22,7 +24,9 @@ class ServerControl final : public Control {
   [[nodiscard]] Statistics statistics() const noexcept override { return table_.statistics(); }
   void list(Visit visit, void* visitor) const override { table_.list(visit, visitor); }
   bool kick(std::uint64_t id) noexcept override { return table_.kick(id); }
-  void stop() noexcept override { stop_.call(); }
+  void stop() noexcept override {
+    if (!stop_.begun()) stop_.call();
+  }
 
   /// For poll(2); -1 when there is nothing to look at, or no more.
   [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
@@ -33,7 +37,7 @@ class ServerControl final : public Control {
 
  private:
   ControlSource* source_;
-  int descriptor_;
+  std::atomic<int> descriptor_;
   ConnectionTable& table_;
   Stop& stop_;
 };

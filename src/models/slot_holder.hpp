@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // The word of a connection's slot that says whose it is: a pid (which Linux keeps below 2^22), how
-// far its departure has come, and when it came, modulo 52 days. One word, so that a slot is
+// far its departure has come, and when it came, modulo 26 days. One word, so that a slot is
 // claimed with all of it in one exchange. Not here: the slots (connection_table.cpp).
 #pragma once
 
@@ -16,7 +16,8 @@ constexpr std::uint64_t kOwner = (1U << 22) - 1;
 constexpr std::uint64_t kMoving = 1U << 22;  // its counts are being moved to the totals
 constexpr std::uint64_t kMoved = 1U << 23;   // they are there, and its departure is told
 constexpr std::uint64_t kKicked = 1U << 24;  // it is to be closed
-constexpr unsigned kTimeShift = 25;
+constexpr std::uint64_t kServed = 1U << 25;  // it counts as a connection
+constexpr unsigned kTimeShift = 26;
 constexpr unsigned kTickShift = 13;  // 8 us
 
 inline std::uint64_t now_in_ticks() noexcept {

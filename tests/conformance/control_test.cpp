@@ -20,6 +20,7 @@
 
 #include "behaviour.hpp"
 #include "client.hpp"
+#include "headrace/task_scope.hpp"
 #include "server.hpp"
 
 namespace headrace::conformance {
@@ -28,7 +29,7 @@ namespace {
 int commands[2] = {-1, -1};  // made before the server is, which inherits them
 int answers[2] = {-1, -1};
 
-/// One command a write: "list", "open" or "kick ID". Answers end with a newline.
+/// One command a write: "list", "open", "stop" or "kick ID". Answers end with a newline.
 class PipedCommands final : public ControlSource {
  public:
   [[nodiscard]] int descriptor() const noexcept override { return commands[0]; }
@@ -46,6 +47,8 @@ class PipedCommands final : public ControlSource {
       control.list(append, &answer);
     else if (command == "open")
       answer = std::to_string(control.statistics().open);
+    else if (command == "stop")
+      control.stop();
     else
       answer = control.kick(id_in(command)) ? "yes" : "no";
     answer += '\n';
@@ -77,20 +80,19 @@ int serve_with_commands(const Service& service, const ServeOptions& given) {
 
 class Operated {
  public:
-  explicit Operated(const ModelInfo& model, Setup setup = {}) {
-    if (::pipe2(commands, O_CLOEXEC) != 0 || ::pipe2(answers, O_CLOEXEC) != 0)
-      throw std::runtime_error{"pipe2"};
-    setup.run = serve_with_commands;
-    setup.keeps = {commands[0], answers[1]};
-    server_.emplace(model, setup);
-    ::close(std::exchange(commands[0], -1));
-    ::close(std::exchange(answers[1], -1));
+  explicit Operated(const ModelInfo& model, const Setup& setup = {}) {
+    server_.emplace(model, operated(setup));
+    close_the_servers_ends();
+  }
+  Operated(const ModelInfo& model, Task<> (*service)(Report& report, Stream peer)) {
+    server_.emplace(model, service, operated({}));
+    close_the_servers_ends();
   }
   Operated(const Operated&) = delete;
   Operated& operator=(const Operated&) = delete;
   ~Operated() {
+    server_.reset();  // before the commands end, which would stop it too
     end_commands();
-    server_.reset();
     ::close(std::exchange(answers[0], -1));
   }
 
@@ -116,6 +118,18 @@ class Operated {
   }
 
  private:
+  static Setup operated(Setup setup) {
+    if (::pipe2(commands, O_CLOEXEC) != 0 || ::pipe2(answers, O_CLOEXEC) != 0)
+      throw std::runtime_error{"pipe2"};
+    setup.run = serve_with_commands;
+    setup.keeps = {commands[0], answers[1]};
+    return setup;
+  }
+  static void close_the_servers_ends() {
+    ::close(std::exchange(commands[0], -1));
+    ::close(std::exchange(answers[1], -1));
+  }
+
   std::optional<Server> server_;
 };
 
@@ -184,6 +198,80 @@ CONFORMANCE("with several workers each closes those of its own",
   for (Client& client : clients) EXPECT_EQ(client.receive_until_end(), "");
   clients.clear();
   EXPECT_EQ(server->stop().kicked, 20U);
+}
+
+/// Is not in an operation on its stream when it is kicked.
+Task<> sleep_then_listen(Report& report, Stream peer) {
+  const auto first = co_await peer.receive();
+  EXPECT_TRUE(first.has_value());
+  ++report.facts[0];
+  (void)co_await peer.engine().sleep(Deadline::after(std::chrono::milliseconds{300}));
+  for (;;) {
+    const auto bytes = co_await peer.receive();
+    if (!bytes) co_return;
+  }
+}
+
+CONFORMANCE("who is kicked while his service waits for something else is closed all the same") {
+  Operated server{model, sleep_then_listen};
+  Client client{server->address()};
+  client.send("hello");
+  wait_until("the service sleeps", [&] { return server->report().facts[0] == 1; });
+  EXPECT_EQ(Operated::ask("kick 1"), "yes");
+  EXPECT_EQ(client.receive_until_end(), "");
+  client.close();
+  wait_until("it has left", [&] { return server->report().departures() == 1; });
+  EXPECT_EQ(server->stop().kicked, 1U);
+}
+
+Task<> listen_for_ever(Stream& peer) {
+  for (;;) {
+    const auto bytes = co_await peer.receive();
+    if (!bytes) co_return;
+  }
+}
+
+Task<> listen_in_a_task_of_its_own(Stream peer) {
+  TaskScope scope{peer.engine()};
+  const auto listening = scope.spawn(listen_for_ever(peer));
+  EXPECT_TRUE(listening);
+  co_await scope.join();
+}
+
+CONFORMANCE("who is kicked is closed also where another task of his service listens to him") {
+  Operated server{model, {.service = listen_in_a_task_of_its_own}};
+  Client client{server->address()};
+  client.send("hello");
+  client.wait_until_delivered();
+  wait_until("it is served", [&] { return server->report().arrived == 1; });
+  EXPECT_EQ(Operated::ask("kick 1"), "yes");
+  EXPECT_EQ(client.receive_until_end(), "");
+  client.close();
+  EXPECT_EQ(server->stop().kicked, 1U);
+}
+
+constexpr std::size_t kReply = 8'000'000;  // more than the kernel takes for who does not read
+
+Task<> reply_at_length(Stream peer) {
+  const std::string reply = bytes_of_size(kReply);
+  if (!co_await peer.receive() || !co_await peer.send(bytes_of(reply))) co_return;
+  while (co_await peer.receive()) {
+  }
+}
+
+CONFORMANCE("a stop and then the end of the commands is one stop, and cuts nothing") {
+  Operated server{model, {.service = reply_at_length}};
+  Client client{server->address(), {.kernel_buffers = 16384}};
+  client.send("?");
+  std::string reply = client.receive(1);
+  EXPECT_EQ(Operated::ask("stop"), "");
+  Operated::end_commands();
+  wait_until("the server drains", [&] { return server->report().draining == 1; });
+  reply += client.receive_until_end();
+  EXPECT_TRUE(same(reply, bytes_of_size(kReply)));
+  client.close();
+  EXPECT_EQ(server->wait_for_exit(), 0);
+  EXPECT_EQ(server->report().total.cut, 0U);
 }
 
 CONFORMANCE("the end of the commands stops the server, which drains") {

@@ -7,6 +7,8 @@
 #include <deque>
 #include <thread>
 
+#include <sys/socket.h>
+
 #include <gtest/gtest.h>
 
 #include "behaviour.hpp"
@@ -203,6 +205,26 @@ CONFORMANCE("a client that does not answer our FIN holds the server no longer th
   server.signal(SIGTERM);
   EXPECT_EQ(client.receive_until_end(), "");  // and it keeps its side open
   EXPECT_EQ(server.wait_for_exit(), 0);
+}
+
+/// Sends as fast as it can until the other side has gone.
+void flood(const Client& client) {
+  const std::string bytes = bytes_of_size(256_KiB);
+  while (::send(client.descriptor(), bytes.data(), bytes.size(), MSG_NOSIGNAL) > 0) {
+  }
+}
+
+// A receive that always has bytes is never interrupted by a signal.
+CONFORMANCE("a client that never stops sending does not keep the server from stopping") {
+  Server server{model, {.service = services::discard, .options = {.drain = 100ms}}};
+  Client client{server.address()};
+  std::thread one{[&] { flood(client); }};
+  std::thread other{[&] { flood(client); }};
+  wait_until("it is served", [&] { return server.report().arrived == 1; });
+  server.signal(SIGTERM);
+  EXPECT_EQ(server.wait_for_exit(), 0);
+  one.join();
+  other.join();
 }
 
 CONFORMANCE("a second signal ends the drain at once") {

@@ -147,7 +147,9 @@ void Server::run_child(const ModelInfo& model, const Setup& setup) const {
   ServeOptions options = setup.options;
   const bool holds_workers =
       model.launcher == LauncherKind::prefork || model.launcher == LauncherKind::thread_pool;
-  if (holds_workers && options.workers.is_by_model()) options.workers = setup.clients;
+  if (holds_workers && options.workers.is_by_model() &&
+      setup.service.concurrency != Concurrency::one)
+    options.workers = setup.clients;
   options.model = model.model;
   options.listen = std::span{setup.listen};
   options.events = &events;

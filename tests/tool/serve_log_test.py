@@ -21,8 +21,8 @@ PEER = r"tcp://127\.0\.0\.1:\d+"
 
 
 def workers_of(model):
-    return {"iterative": "", "process": "", "thread": "", "prefork": ", 32 children",
-            "pool": ", 32 threads"}.get(model, ", 1 loop")
+    return {"iterative": "", "process": "", "thread": "", "prefork": ", 32 workers",
+            "pool": ", 32 workers"}.get(model, ", 1 worker")
 
 
 class Listening(unittest.TestCase):
@@ -37,9 +37,9 @@ class Listening(unittest.TestCase):
 
     def test_line_has_the_number_of_workers_and_the_backlog(self):
         with Server("--workers", "2", "--backlog", "16") as server:
-            self.assertIn("(model epoll-edge, 2 loops, backlog 16)", server.listening[0])
+            self.assertIn("(model epoll-edge, 2 workers, backlog 16)", server.listening[0])
         with Server("--workers", "1") as server:
-            self.assertIn("(model epoll-edge, 1 loop, backlog ", server.listening[0])
+            self.assertIn("(model epoll-edge, 1 worker, backlog ", server.listening[0])
 
     def test_tcp_and_unix_at_once(self):
         with scratch_directory() as directory:

@@ -76,10 +76,17 @@ class ConnectionTableTest : public testing::Test {
   std::unique_ptr<ConnectionTable> table_;
 };
 
+/// Admitted, and served from here on; null if it is refused.
+ConnectionInfo* serve(ConnectionTable& table, const net::SocketAddress& peer, Transport transport) {
+  ConnectionInfo* const connection = table.admit(peer, transport);
+  if (connection != nullptr) table.serving(*connection);
+  return connection;
+}
+
 TEST_F(ConnectionTableTest, CountsWhoComesAndGoes) {
   ConnectionTable& table = make({10, kUnlimited, true});
-  ConnectionInfo* const first = table.admit(ip("10.0.0.1"), Transport::tcp);
-  ConnectionInfo* const second = table.admit(ip("10.0.0.2"), Transport::tcp);
+  ConnectionInfo* const first = serve(table, ip("10.0.0.1"), Transport::tcp);
+  ConnectionInfo* const second = serve(table, ip("10.0.0.2"), Transport::tcp);
   ASSERT_TRUE(first != nullptr && second != nullptr);
   detail::add(first->received, 100);
   detail::add(first->sent, 50);
@@ -107,7 +114,7 @@ TEST_F(ConnectionTableTest, TellsHowEachEnded) {
       std::pair{Errc::timed_out, Departure::timed_out}, std::pair{Errc::canceled, Departure::cut},
       std::pair{Errc::reset, Departure::reset}, std::pair{Errc::broken_pipe, Departure::reset}};
   for (const auto& [last, how] : ends) {
-    table.departed(*table.admit(ip("10.0.0.1"), Transport::tcp), last);
+    table.departed(*serve(table, ip("10.0.0.1"), Transport::tcp), last);
     EXPECT_EQ(told.ends.back(), how);
   }
   const Statistics total = table.statistics();
@@ -118,32 +125,32 @@ TEST_F(ConnectionTableTest, TellsHowEachEnded) {
 
 TEST_F(ConnectionTableTest, RefusesBeyondItsSizeAndTakesTheNextAfterADeparture) {
   ConnectionTable& table = make({2, kUnlimited, true});
-  ConnectionInfo* const first = table.admit(ip("10.0.0.1"), Transport::tcp);
-  EXPECT_NE(table.admit(ip("10.0.0.1"), Transport::tcp), nullptr);
-  EXPECT_EQ(table.admit(ip("10.0.0.1"), Transport::tcp), nullptr);
+  ConnectionInfo* const first = serve(table, ip("10.0.0.1"), Transport::tcp);
+  EXPECT_NE(serve(table, ip("10.0.0.1"), Transport::tcp), nullptr);
+  EXPECT_EQ(serve(table, ip("10.0.0.1"), Transport::tcp), nullptr);
   EXPECT_EQ(told.refusals, std::vector{Refusal::max_connections});
   table.departed(*first, Errc::end_of_stream);
-  EXPECT_NE(table.admit(ip("10.0.0.1"), Transport::tcp), nullptr);
+  EXPECT_NE(serve(table, ip("10.0.0.1"), Transport::tcp), nullptr);
   EXPECT_EQ(table.statistics().refused, 1U);
   EXPECT_EQ(table.statistics().connections, 3U);
 }
 
 TEST_F(ConnectionTableTest, AllowsNobodyWhenItsSizeIsNothing) {
-  EXPECT_EQ(make({0, kUnlimited, true}).admit(ip("10.0.0.1"), Transport::tcp), nullptr);
+  EXPECT_EQ(serve(make({0, kUnlimited, true}), ip("10.0.0.1"), Transport::tcp), nullptr);
 }
 
 TEST_F(ConnectionTableTest, LimitsEachAddressWhateverThePort) {
   ConnectionTable& table = make({100, 2, true});
-  ConnectionInfo* const first = table.admit(ip("10.0.0.1", 1), Transport::tcp);
-  EXPECT_NE(table.admit(ip("10.0.0.1", 2), Transport::tcp), nullptr);
-  EXPECT_EQ(table.admit(ip("10.0.0.1", 3), Transport::tcp), nullptr);
-  EXPECT_EQ(table.admit(ip("::ffff:10.0.0.1", 4), Transport::tcp), nullptr)
+  ConnectionInfo* const first = serve(table, ip("10.0.0.1", 1), Transport::tcp);
+  EXPECT_NE(serve(table, ip("10.0.0.1", 2), Transport::tcp), nullptr);
+  EXPECT_EQ(serve(table, ip("10.0.0.1", 3), Transport::tcp), nullptr);
+  EXPECT_EQ(serve(table, ip("::ffff:10.0.0.1", 4), Transport::tcp), nullptr)
       << "the same peer, seen by a dual stack";
-  EXPECT_NE(table.admit(ip("10.0.0.2", 1), Transport::tcp), nullptr);
+  EXPECT_NE(serve(table, ip("10.0.0.2", 1), Transport::tcp), nullptr);
   EXPECT_EQ(told.refusals, std::vector(2, Refusal::max_per_address));
   EXPECT_EQ(table.open(), 3U);
   table.departed(*first, Errc::end_of_stream);
-  EXPECT_NE(table.admit(ip("10.0.0.1", 5), Transport::tcp), nullptr);
+  EXPECT_NE(serve(table, ip("10.0.0.1", 5), Transport::tcp), nullptr);
 }
 
 TEST_F(ConnectionTableTest, ExemptsLoopbackAndUnixPeersFromTheLimitByAddress) {
@@ -152,19 +159,19 @@ TEST_F(ConnectionTableTest, ExemptsLoopbackAndUnixPeersFromTheLimitByAddress) {
   unnamed.storage.ss_family = AF_UNIX;
   unnamed.length = sizeof(sa_family_t);
   for (int count = 0; count < 3; ++count) {
-    EXPECT_NE(table.admit(ip("127.0.0.1"), Transport::tcp), nullptr);
-    EXPECT_NE(table.admit(ip("127.255.0.9"), Transport::tcp), nullptr);
-    EXPECT_NE(table.admit(ip("::1"), Transport::tcp), nullptr);
-    EXPECT_NE(table.admit(unnamed, Transport::unix_stream), nullptr);
+    EXPECT_NE(serve(table, ip("127.0.0.1"), Transport::tcp), nullptr);
+    EXPECT_NE(serve(table, ip("127.255.0.9"), Transport::tcp), nullptr);
+    EXPECT_NE(serve(table, ip("::1"), Transport::tcp), nullptr);
+    EXPECT_NE(serve(table, unnamed, Transport::unix_stream), nullptr);
   }
 }
 
 TEST_F(ConnectionTableTest, LimitsLoopbackPeersToo) {
   ConnectionTable& table = make({100, 1, false});
-  EXPECT_NE(table.admit(ip("127.0.0.1"), Transport::tcp), nullptr);
-  EXPECT_EQ(table.admit(ip("127.0.0.1"), Transport::tcp), nullptr);
-  EXPECT_NE(table.admit(ip("::1"), Transport::tcp), nullptr);
-  EXPECT_EQ(table.admit(ip("::1"), Transport::tcp), nullptr);
+  EXPECT_NE(serve(table, ip("127.0.0.1"), Transport::tcp), nullptr);
+  EXPECT_EQ(serve(table, ip("127.0.0.1"), Transport::tcp), nullptr);
+  EXPECT_NE(serve(table, ip("::1"), Transport::tcp), nullptr);
+  EXPECT_EQ(serve(table, ip("::1"), Transport::tcp), nullptr);
 }
 
 TEST_F(ConnectionTableTest, OneTurnedAwayWasNoConnection) {
@@ -172,7 +179,9 @@ TEST_F(ConnectionTableTest, OneTurnedAwayWasNoConnection) {
   table.turn_away(*table.admit(ip("10.0.0.1"), Transport::tcp), Refusal::out_of_resources);
   const Statistics total = table.statistics();
   EXPECT_EQ(total.connections, 0U);
+  EXPECT_EQ(total.most_at_once, 0U);
   EXPECT_EQ(total.open, 0U);
+  EXPECT_EQ(told.arrivals, 0);
   EXPECT_EQ(total.refused, 1U);
   EXPECT_EQ(told.refusals, std::vector{Refusal::out_of_resources});
 }
@@ -182,20 +191,22 @@ TEST_F(ConnectionTableTest, GivesNoNumberTwice) {
   std::set<std::uint64_t> numbers;
   for (int count = 0; count < 20; ++count) {
     ConnectionInfo* const connection = table.admit(ip("10.0.0.1"), Transport::tcp);
+    if (count % 2 == 0) {
+      table.turn_away(*connection, Refusal::out_of_resources);  // gets none
+      continue;
+    }
+    table.serving(*connection);
     numbers.insert(connection->id);
-    if (count % 2 == 0)
-      table.departed(*connection, Errc::end_of_stream);
-    else
-      table.turn_away(*connection, Refusal::out_of_resources);
+    table.departed(*connection, Errc::end_of_stream);
   }
-  EXPECT_EQ(numbers.size(), 20U);
+  EXPECT_EQ(numbers.size(), 10U);
   EXPECT_EQ(*numbers.begin(), 1U);
 }
 
 TEST_F(ConnectionTableTest, CountsADepartingConnectionOnce) {
   ConnectionTable& table = make({10, kUnlimited, true});
   told.table = &table;
-  ConnectionInfo* const connection = table.admit(ip("10.0.0.1"), Transport::tcp);
+  ConnectionInfo* const connection = serve(table, ip("10.0.0.1"), Transport::tcp);
   detail::add(connection->received, 100);
   table.departed(*connection, Errc::end_of_stream);
   EXPECT_EQ(told.at_departure.bytes_received, 100U);
@@ -204,7 +215,7 @@ TEST_F(ConnectionTableTest, CountsADepartingConnectionOnce) {
 TEST_F(ConnectionTableTest, KnowsHowLongAConnectionHasBeenThere) {
   ConnectionTable& table = make({10, kUnlimited, true});
   const auto before = std::chrono::steady_clock::now();
-  ConnectionInfo* const connection = table.admit(ip("10.0.0.1"), Transport::tcp);
+  ConnectionInfo* const connection = serve(table, ip("10.0.0.1"), Transport::tcp);
   const auto after = std::chrono::steady_clock::now();
   ::usleep(2000);
   const auto least = std::chrono::steady_clock::now() - after;
@@ -222,8 +233,8 @@ constexpr pid_t kOther = 4'000'002;
 
 TEST_F(ConnectionTableTest, BuriesWhatADeadChildHad) {
   ConnectionTable& table = make({2, kUnlimited, true});
-  ConnectionInfo* const lost = table.admit(ip("10.0.0.1"), Transport::tcp);
-  ConnectionInfo* const kept = table.admit(ip("10.0.0.2"), Transport::tcp);
+  ConnectionInfo* const lost = serve(table, ip("10.0.0.1"), Transport::tcp);
+  ConnectionInfo* const kept = serve(table, ip("10.0.0.2"), Transport::tcp);
   table.give(*lost, ::getpid(), kChild);
   table.give(*kept, ::getpid(), kOther);
   detail::add(lost->received, 100);
@@ -235,18 +246,63 @@ TEST_F(ConnectionTableTest, BuriesWhatADeadChildHad) {
   EXPECT_EQ(now.open, 1U);
   EXPECT_EQ(now.bytes_received, 107U);
   EXPECT_EQ(table.departures(), 1U);
-  EXPECT_NE(table.admit(ip("10.0.0.3"), Transport::tcp), nullptr) << "its place is free";
+  EXPECT_NE(serve(table, ip("10.0.0.3"), Transport::tcp), nullptr) << "its place is free";
   table.departed(*kept, Errc::end_of_stream);
   EXPECT_EQ(table.statistics().open, 1U);
 }
 
-TEST_F(ConnectionTableTest, BuriesNothingOfOneThatWasDone) {
+TEST_F(ConnectionTableTest, OneWhoseChildDiedBeforeItServedIsRefused) {
   ConnectionTable& table = make({2, kUnlimited, true});
   ConnectionInfo* const connection = table.admit(ip("10.0.0.1"), Transport::tcp);
   table.give(*connection, ::getpid(), kChild);
+  table.bury(*connection, kChild, Departure::killed);
+  EXPECT_TRUE(told.ends.empty());
+  EXPECT_EQ(told.refusals, std::vector{Refusal::out_of_resources});
+  EXPECT_EQ(table.open(), 0U);
+}
+
+TEST_F(ConnectionTableTest, KicksOneThatIsServedAndOnlyOnce) {
+  ConnectionTable& table = make({3, kUnlimited, true});
+  ConnectionInfo* const queued = table.admit(ip("10.0.0.9"), Transport::tcp);
+  ConnectionInfo* const one = serve(table, ip("10.0.0.1"), Transport::tcp);
+  ConnectionInfo* const other = serve(table, ip("10.0.0.2"), Transport::tcp);
+  EXPECT_FALSE(table.kick(0)) << "the number of those who are not served yet";
+  EXPECT_FALSE(table.has_kicks());
+  EXPECT_TRUE(table.kick(one->id));
+  EXPECT_TRUE(table.kick(one->id)) << "it is still there";
+  EXPECT_TRUE(table.has_kicks());
+  EXPECT_TRUE(table.is_kicked(*one));
+  EXPECT_FALSE(table.is_kicked(*other));
+  EXPECT_FALSE(table.is_kicked(*queued));
+  const std::uint64_t id = one->id;
+  table.give(*one, ::getpid(), kChild);
+  table.departed(*one, Errc::end_of_stream);
+  EXPECT_FALSE(table.kick(id)) << "it has left";
+  EXPECT_FALSE(table.has_kicks());
+  EXPECT_EQ(told.ends, std::vector{Departure::kicked});
+  EXPECT_EQ(table.statistics().kicked, 1U);
+}
+
+TEST_F(ConnectionTableTest, KicksNobodyByTheNumberOfWhoWasThereBefore) {
+  ConnectionTable& table = make({1, kUnlimited, true});
+  ConnectionInfo* const gone = serve(table, ip("10.0.0.1"), Transport::tcp);
+  const std::uint64_t id = gone->id;
+  table.departed(*gone, Errc::end_of_stream);
+  EXPECT_FALSE(table.kick(id));
+  ConnectionInfo* const next = table.admit(ip("10.0.0.2"), Transport::tcp);  // in its place
+  EXPECT_FALSE(table.kick(id));
+  table.serving(*next);
+  EXPECT_FALSE(table.kick(id));
+  EXPECT_FALSE(table.is_kicked(*next));
+}
+
+TEST_F(ConnectionTableTest, BuriesNothingOfOneThatWasDone) {
+  ConnectionTable& table = make({2, kUnlimited, true});
+  ConnectionInfo* const connection = serve(table, ip("10.0.0.1"), Transport::tcp);
+  table.give(*connection, ::getpid(), kChild);
   table.departed(*connection, Errc::end_of_stream);
   table.bury(*connection, kChild, Departure::killed);
-  ConnectionInfo* const next = table.admit(ip("10.0.0.2"), Transport::tcp);
+  ConnectionInfo* const next = serve(table, ip("10.0.0.2"), Transport::tcp);
   table.bury(*connection, kChild, Departure::killed);
   table.bury(*next, kChild, Departure::killed);
   EXPECT_EQ(told.ends, std::vector{Departure::finished});
@@ -256,14 +312,14 @@ TEST_F(ConnectionTableTest, BuriesNothingOfOneThatWasDone) {
 
 TEST_F(ConnectionTableTest, GivesAConnectionOnlyOnceAndOnlyWhileItIsThere) {
   ConnectionTable& table = make({2, kUnlimited, true});
-  ConnectionInfo* const connection = table.admit(ip("10.0.0.1"), Transport::tcp);
+  ConnectionInfo* const connection = serve(table, ip("10.0.0.1"), Transport::tcp);
   table.give(*connection, ::getpid(), kChild);  // by the child
   table.give(*connection, ::getpid(), kChild);  // by the parent, later
   table.departed(*connection, Errc::end_of_stream);
   table.give(*connection, ::getpid(), kChild);  // by the parent, later still
   EXPECT_EQ(table.open(), 0U);
-  EXPECT_NE(table.admit(ip("10.0.0.2"), Transport::tcp), nullptr);
-  EXPECT_NE(table.admit(ip("10.0.0.2"), Transport::tcp), nullptr) << "no place was lost";
+  EXPECT_NE(serve(table, ip("10.0.0.2"), Transport::tcp), nullptr);
+  EXPECT_NE(serve(table, ip("10.0.0.2"), Transport::tcp), nullptr) << "no place was lost";
 }
 
 /// A child that is killed where `departed` tells of the connection.
@@ -312,7 +368,7 @@ TEST_F(ConnectionTableTest, IsExactUnderThreads) {
   std::array<std::vector<std::uint64_t>, kThreads> numbers;
   in_threads([&](int index) {
     for (int round = 0; round < kRounds; ++round) {
-      ConnectionInfo* const connection = table.admit(ip("10.0.0.1"), Transport::tcp);
+      ConnectionInfo* const connection = serve(table, ip("10.0.0.1"), Transport::tcp);
       if (connection == nullptr) {
         ++refused;
         continue;
@@ -343,7 +399,7 @@ TEST_F(ConnectionTableTest, LetsNoMoreThanTheLimitOfOneAddressInUnderThreads) {
   std::atomic<int> most = 0;
   in_threads([&](int) {
     for (int round = 0; round < kRounds; ++round) {
-      ConnectionInfo* const connection = table.admit(ip("10.0.0.1"), Transport::tcp);
+      ConnectionInfo* const connection = serve(table, ip("10.0.0.1"), Transport::tcp);
       if (connection == nullptr) continue;
       const int now = ++in_use;
       for (int seen = most; seen < now && !most.compare_exchange_weak(seen, now);) {
@@ -370,7 +426,7 @@ TEST_F(ConnectionTableTest, StatisticsNeverCountBackUnderThreads) {
   }};
   in_threads([&](int) {
     for (int round = 0; round < kRounds / 4; ++round) {
-      ConnectionInfo* const connection = table.admit(ip("10.0.0.1"), Transport::tcp);
+      ConnectionInfo* const connection = serve(table, ip("10.0.0.1"), Transport::tcp);
       detail::add(connection->received, 1);
       table.departed(*connection, Errc::end_of_stream);
     }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <utility>
 
 #include <unistd.h>
@@ -22,6 +23,8 @@ namespace headrace::tool {
 namespace {
 
 constexpr std::array<std::string_view, 5> kCommands{"stats", "list", "kick", "quit", "help"};
+constexpr std::chrono::milliseconds kMoment{5};
+constexpr std::chrono::milliseconds kPatience{500};
 constexpr std::size_t kLongest = 4096;  // of a line; nothing anybody means is longer
 
 constexpr std::string_view kHelp = R"(stats      what the server has done so far
@@ -100,6 +103,8 @@ InteractiveInput::InteractiveInput()
                                     counted(dropped, "line"));
                }} {}
 
+InteractiveInput::~InteractiveInput() { answers_.finish(kPatience); }
+
 int InteractiveInput::descriptor() const noexcept { return STDIN_FILENO; }
 
 bool InteractiveInput::readable(Control& control) noexcept {
@@ -127,6 +132,7 @@ void InteractiveInput::take_line(Control& control) {
     answers_.put(rest.substr(0, line));
     rest.remove_prefix(line);
   }
+  answers_.finish(kMoment);  // the server waits for nobody who does not read
 }
 
 }  // namespace headrace::tool

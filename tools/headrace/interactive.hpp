@@ -20,6 +20,7 @@ namespace headrace::tool {
 class InteractiveInput final : public ControlSource {
  public:
   InteractiveInput();
+  ~InteractiveInput() override;
   [[nodiscard]] int descriptor() const noexcept override;
   bool readable(Control& control) noexcept override;
 

@@ -22,10 +22,10 @@ std::string traffic(std::uint64_t messages, std::uint64_t in, std::uint64_t out)
   return fmt::format("{}, {} B in, {} B out", counted(messages, "message"), in, out);
 }
 
-// ", 32 children"; nothing for a model that has no workers.
+// ", 32 workers"; nothing for a model that has none.
 std::string workers_of(const ModelInfo& model, unsigned count) {
   if (model.workers.empty()) return "";
-  return fmt::format(", {} {}", count, workers_text(model, count));
+  return ", " + counted(count, "worker");
 }
 
 class TextEvents final : public ServerEvents {
