@@ -306,7 +306,9 @@ int bench_command(const Command& command, const Words& words) {
         "Sends messages to the echo server at ADDR, each when the one before it is answered,\n"
         "and reports rate, latency and, when the server runs here, its CPU time per message.\n"
         "ADDR: tcp://HOST:PORT, HOST:PORT, PORT, unix:/PATH.  SIZE: 64, 16KiB, 1MiB.  TIME: 500ms, "
-        "5s, 2m.");
+        "5s, 2m.\n"
+        "Errors: missing (no full answer came), surplus (more came back than was sent), corrupt\n"
+        "(with --verify), closed or reset by the server; headrace-bench(1) has them all.");
   add(app, "address", "ADDR", options.address, parse_stream_address, "");
   add_bench_options(app, options);
   return parse_and_run(command, app, words, [&] {
