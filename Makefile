@@ -166,12 +166,22 @@ nightly: ## Everything that takes long: the tests read HEADRACE_NIGHTLY=1
 	$(MAKE) tsan PATIENCE=20
 	$(MAKE) fuzz FUZZ_SECONDS=1800
 
+# What is there is installed as it is. Not by $(MAKE) in the recipe of install, which `make -n` would then carry out.
+build/headrace:
+	@$(MAKE) build
+
 .PHONY: install
-install: ## Install into DESTDIR and PREFIX (/usr/local)
-	@if [ ! -x build/headrace ]; then $(MAKE) build; fi
-	echo '== installing into $(DESTDIR)$(PREFIX)'
+install: | build/headrace ## Install into DESTDIR and PREFIX (/usr/local)
+	@echo '== installing into $(DESTDIR)$(PREFIX)'
 	DESTDIR='$(DESTDIR)' cmake --install build --prefix '$(PREFIX)'
-	if [ -z '$(DESTDIR)' ]; then echo 'The shared library is found after: ldconfig'; fi
+	if [ -n '$(DESTDIR)' ]; then exit; fi
+	library=$$(grep -m 1 '/libheadrace\.so' build/install_manifest.txt || true)
+	case '$(PREFIX)' in
+	  /usr | /usr/local) echo 'The shared library is found after: ldconfig' ;;
+	  *) if [ -n "$$library" ]; then
+	       echo "The shared library is found with LD_LIBRARY_PATH=$${library%/*}, or by programs linked with -Wl,-rpath,$${library%/*}"
+	     fi ;;
+	esac
 
 .PHONY: clean
 clean: ## Remove every build directory

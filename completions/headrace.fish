@@ -20,7 +20,7 @@ complete -c headrace $serve -a talk -d 'You answer, one client after another'
 complete -c headrace $serve -x -l listen -d 'Where; may be repeated'
 complete -c headrace $serve -x -l model -d 'How connections are served' \
     -a 'iterative process prefork thread pool polling select poll epoll-level epoll-edge io_uring'
-complete -c headrace $serve -x -l workers -d 'Loops' -a auto
+complete -c headrace $serve -x -l workers -d 'Loops, children or threads' -a auto
 complete -c headrace $serve -x -l backlog -d 'Connections that may wait to be accepted'
 complete -c headrace $serve -x -l max-connections -d 'At once' -a none
 complete -c headrace $serve -x -l max-per-address -d 'From one address' -a none

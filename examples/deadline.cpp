@@ -7,7 +7,9 @@
 //
 // A deadline "after 5 s" begins anew with every receive, so a byte now and then would buy any
 // amount of time. For an answer as a whole it is made once, "at" a time of the clock.
+#include <charconv>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <string>
 
@@ -23,24 +25,28 @@ struct Patience {
   std::chrono::milliseconds answer{5000};
 };
 
-/// A line without its end, all of it until `end`. The failure says why there is none.
-Task<Result<std::string>> receive_line(Stream& peer, Deadline end) {
-  std::string line;
-  for (;;) {
+/// A line without its end, all of it until `end`. What came behind it stays in `received`, where
+/// the next call begins. The failure says why there is none.
+Task<Result<std::string>> receive_line(Stream& peer, std::string& received, Deadline end) {
+  std::size_t newline = 0;
+  while ((newline = received.find('\n')) == std::string::npos) {
     const auto bytes = co_await peer.receive(end);
     if (!bytes) co_return std::unexpected(bytes.error());
-    line += text_of(*bytes);
-    if (line.ends_with('\n')) co_return line.substr(0, line.size() - 1);
+    received += text_of(*bytes);
   }
+  const std::string line = received.substr(0, newline);
+  received.erase(0, newline + 1);
+  co_return line;
 }
 
 Task<> play(Patience& patience, Stream peer) {
   constexpr int kSecret = 42;
-  std::string question = "guess a number\n";
+  std::string question = "guess a number\n", received;
   for (;;) {
     const auto asked = co_await peer.send(bytes_of(question));
     if (!asked) co_return;
-    const auto answer = co_await receive_line(peer, Deadline::at(Clock::now() + patience.answer));
+    const auto end = Deadline::at(Clock::now() + patience.answer);
+    const auto answer = co_await receive_line(peer, received, end);
     if (!answer) {
       if (answer.error().code == Errc::timed_out)
         (void)co_await peer.send(bytes_of("too slow\n"));  // it may be gone: we go, too
@@ -59,6 +65,13 @@ int main(int count, char** arguments) {
   Patience patience;
   ServeOptions options;
   if (count > 1) options.listen = arguments[1];
-  if (count > 2) patience.answer = std::chrono::milliseconds{std::atoi(arguments[2])};
+  if (count > 2) {
+    const std::string text = arguments[2];
+    unsigned number = 0;  // at most seven weeks
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc{} || *end != '\0')
+      return std::fputs("usage: deadline [ADDR [MILLISECONDS]]\n", stderr), 2;
+    patience.answer = std::chrono::milliseconds{number};
+  }
   return serve(Service{play, patience}, options);
 }

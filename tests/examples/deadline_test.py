@@ -6,7 +6,7 @@ import socket
 import time
 import unittest
 
-from _example import ANY_PORT, PATIENCE, Example, receive_until, receive_until_end
+from _example import ANY_PORT, PATIENCE, Example, receive_until, receive_until_end, run
 
 LONG = str(int(PATIENCE * 1000))
 QUESTION = b"guess a number\n"
@@ -23,6 +23,21 @@ class Deadline(unittest.TestCase):
             peer.sendall(b"2\n")
             self.assertEqual(receive_until_end(peer), b"yes\n")
             self.assertEqual(example.stop(), 0)
+
+    def test_lines_that_come_together_are_answered_one_by_one(self):
+        with Example("deadline", ANY_PORT, LONG) as example, example.connect() as peer:
+            peer.sendall(b"1\n99\n4")
+            for answer in (QUESTION, b"more\n", b"less\n"):
+                self.assertEqual(peer.recv(len(answer), socket.MSG_WAITALL), answer)
+            peer.sendall(b"2\n")
+            self.assertEqual(receive_until_end(peer), b"yes\n")
+
+    def test_a_patience_that_is_no_number_is_wrong_usage(self):
+        for word in ("abc", "", "10x", "-1", "99999999999"):
+            with self.subTest(word):
+                done = run("deadline", ANY_PORT, word)
+                self.assertEqual(done.returncode, 2)
+                self.assertIn("MILLISECONDS", done.stderr)
 
     def test_who_is_silent_is_sent_away(self):
         with Example("deadline", ANY_PORT, "100") as example, example.connect() as peer:

@@ -6,7 +6,6 @@ They run in this process, so that every byte they get and give is decided here.
 
 import json
 import os
-import resource
 import signal
 import socket
 import struct
@@ -16,15 +15,9 @@ import threading
 import time
 import unittest
 
+from _bench import bench
 from _known_server import Server, receive_all
 from _program import PATIENCE, PROGRAM
-
-
-def bench(address, *arguments, **options):
-    command = [PROGRAM, "bench", address, "--json", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, **options)
-    done.report = json.loads(done.stdout) if done.stdout else None
-    return done
 
 
 def altering(alter):
@@ -152,6 +145,15 @@ class HonestServers(unittest.TestCase):
         self.expect_clean(done)
         self.assertEqual(done.report["connections"], 4)
         self.assertEqual(done.report["connections_never_answered"], 3)
+
+    def test_a_server_that_takes_one_at_a_time_answers_all_that_is_asked_for(self):
+        """Who is served takes over what is left, then makes way for the next."""
+        for messages in (3, 200):  # fewer than connections, and more
+            with self.subTest(messages=messages), Server(at_once=False) as server:
+                done = bench(server.address, "-c", 8, "-n", messages, "--timeout", "20s")
+                self.expect_clean(done)
+                self.assertEqual(done.report["messages"], messages)
+                self.assertLess(done.report["seconds"], 20)
 
     def test_waits_for_a_server_that_is_just_starting(self):
         server = Server()  # bound, so that the port is ours, but not listening: refused
@@ -298,58 +300,46 @@ class DishonestServers(unittest.TestCase):
                          "--timeout", "300ms")
             self.expect_problems(done, missing=6)
             self.assertIsNone(done.report["server_cpu_us_per_message"])
+            self.assertEqual(set(done.report["latency_us"].values()), {None})
 
+    def test_messages_that_are_asked_for_and_not_answered_are_missing(self):
+        """And the wait for them is no part of the rate."""
+        def serve(peer, number):
+            for chunk in receive_all(peer):
+                if number > 0:
+                    peer.sendall(chunk)
 
-class CrowdedServers(unittest.TestCase):
-    def test_who_is_not_let_in_is_counted_and_the_others_go_on(self):
-        for family, at in ((socket.AF_INET, ("127.0.0.1", 0)),
-                           (socket.AF_UNIX, f"\0headrace-bench-crowd-{os.getpid()}")):
-            server = Server(family=family, at=at)
-            server.listening.listen(0)  # and nobody accepts: one waits, then the queue is full
-            with self.subTest(family=family), server.listening:
-                done = bench(server.address, "-c", 5, "-d", "100ms", "--timeout", "500ms")
-                self.assertEqual(done.returncode, 1)
-                self.assertEqual(done.report["connections_asked"], 5)
-                left_out = 5 - done.report["connections"]
-                self.assertGreater(left_out, 0)
-                self.assertEqual(done.report["errors_by_kind"]["timed_out"], left_out)
-                self.assertRegex(
-                    done.stderr, rf"^headrace: {left_out} of 5 connections could not be opened: "
-                                 r"connect to \S+: timed out \(connect\)\n")
+        with Server(serve) as server:
+            done = bench(server.address, "-c", 3, "-n", 500, "--timeout", "2s")
+        self.expect_problems(done, missing=1)
+        self.assertEqual(done.report["messages"], 499)
+        self.assertEqual(done.report["connections_never_answered"], 1)
+        self.assertLess(done.report["seconds"], 2)
+        self.assertRegex(done.stderr, "errors: 1 missing; 499 of 500 messages were answered\n$")
 
+    def test_late_answers_are_missing_too(self):
+        late = threading.Event()
 
-class Refusals(unittest.TestCase):
-    def expect(self, status, sentence, *arguments):
-        done = bench(*arguments)
-        self.assertEqual(done.returncode, status, done.stderr)
-        self.assertRegex(done.stderr, sentence)
+        def serve(peer, _number):
+            for chunk in receive_all(peer):
+                late.wait(PATIENCE)
+                peer.sendall(chunk)
 
-    def test_nobody_listens(self):
-        server = Server()  # bound, not listening
-        port = server.listening.getsockname()[1]
-        self.expect(1, rf"^headrace: connect to tcp://127\.0\.0\.1:{port}: connection refused "
-                       r"\(connect\)\n$", f"127.0.0.1:{port}", "--timeout", "200ms")
-        server.listening.close()
+        with Server(serve) as server:
+            timer = threading.Timer(0.7, late.set)  # while the bench says good-bye
+            timer.start()
+            done = bench(server.address, "-c", 2, "-n", 10, "--timeout", "500ms")
+            timer.join()
+        self.expect_problems(done, missing=2)
 
-    def test_no_such_path(self):
-        self.expect(1, "^headrace: connect to unix:/nowhere/at/all: ", "unix:/nowhere/at/all",
-                    "--timeout", "200ms")
-
-    def test_more_connections_than_descriptors(self):
-        def with_few():
-            resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))
-
-        done = bench("127.0.0.1:9", "-c", 500, preexec_fn=with_few)
+    def test_the_table_without_answers(self):
+        with Server(lambda peer, _number: list(receive_all(peer))) as server:
+            done = subprocess.run([PROGRAM, "bench", server.address, "-c", "2", "-n", "9",
+                                   "--timeout", "300ms"],
+                                  capture_output=True, text=True, timeout=PATIENCE)
         self.assertEqual(done.returncode, 1)
-        self.assertRegex(done.stderr,
-                         r"^headrace: 500 connections need more descriptors .* -c \d+\n$")
-
-    def test_values_without_sense_are_wrong_usage(self):
-        for arguments in (["udp://127.0.0.1:9"], ["127.0.0.1:99999"],
-                          ["127.0.0.1:9", "--size", 0], ["127.0.0.1:9", "-c", 0],
-                          ["127.0.0.1:9", "--in-flight", 0], ["127.0.0.1:9", "-d", "0s"]):
-            with self.subTest(arguments=arguments):
-                self.expect(2, "^headrace: ", *arguments)
+        self.assertRegex(done.stdout, r"\nlatency +unknown: no message was answered")
+        self.assertRegex(done.stdout, r"\nerrors +2 missing\n$")
 
 
 if __name__ == "__main__":

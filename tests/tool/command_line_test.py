@@ -79,6 +79,7 @@ class WrongUsage(unittest.TestCase):
         self.says(["help", "bnech"], "did you mean 'bench'?")
         self.says(["--versoin"], "no option '--versoin'", "did you mean '--version'?")
         self.says(["something"], "no command 'something'")
+        self.says(["help", "serve", "x"], "'x' is one argument too many")
 
     def test_command_of_a_later_version(self):
         for command in LATER:
@@ -144,6 +145,16 @@ class WrongUsage(unittest.TestCase):
     def test_missing_and_surplus_values(self):
         self.says(["serve", "echo", "--listen"], "--listen needs a value")
         self.says(["serve", "echo", "--verbose=3"], "--verbose takes no value")
+        self.says(["serve", "echo", "-v=3"], "-v takes no value")
+        self.says(["serve", "echo", "-3"], "no option '-3'")
+
+    def test_option_of_a_later_version(self):
+        self.says(["bench", "--compare"], "'--compare' is not in this version yet")
+        self.says(["bench", "7788", "--compare"], "'--compare' is not in this version yet")
+
+    def test_a_path_is_suggested_as_it_was_typed(self):
+        self.says(["serve", "echo", "--listen", "/tmp/x.sock"],
+                  "did you mean 'unix:/tmp/x.sock'?")
 
     def test_workers_where_there_are_none(self):
         self.says(["serve", "echo", "--model", "thread", "--workers", "2"],

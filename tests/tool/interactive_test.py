@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
 # `serve --interactive`: commands on stdin, answers on stdout, and the end of both.
+import pty
 import re
 import select
 import subprocess
@@ -61,9 +62,10 @@ class Commands(unittest.TestCase):
     def test_what_is_no_command_is_explained(self):
         with Interactive() as server:
             self.assertEqual(server.ask("lits"),
-                             ["there is no command 'lits'; did you mean 'list'?; help lists them"])
+                             ["there is no command 'lits'; did you mean 'list'? help lists them"])
             self.assertEqual(server.ask("stats now"), ["stats takes no argument"])
-            self.assertRegex(server.ask("kick")[0], "^kick takes the ID of a connection")
+            self.assertEqual(server.ask("kick"), ["kick takes the ID of a connection, as in "
+                                                  "'kick 1'; see list"])
             self.assertRegex(server.ask("kick x")[0], "^kick takes the ID of a connection")
             self.assertEqual(server.ask("  kick   #7 "), ["there is no connection #7"])
             self.assertEqual(server.ask("\x1b[2J"),
@@ -103,6 +105,21 @@ class Commands(unittest.TestCase):
 
 
 class Terminal(unittest.TestCase):
+    def test_says_at_a_terminal_what_may_be_typed(self):
+        for service, arguments, hint in (("echo", ("--interactive",), "commands: stats, list, "),
+                                         ("talk", (), "type a line to answer; Ctrl-D ends")):
+            screen, shell = pty.openpty()
+            with self.subTest(service), open(screen, "rb"), open(shell, "rb") as terminal:
+                with Server(*arguments, service=service, stdin=terminal) as server:
+                    self.assertTrue(server.lines[0].startswith(hint), server.lines)
+                with Server(*arguments, "--log-format", "json", service=service,
+                            stdin=terminal) as server:
+                    self.assertEqual(server.objects()[0]["event"], "listening")
+                with Server(service="echo", stdin=terminal) as server:
+                    self.assertTrue(server.lines[0].startswith("listening"), server.lines)
+        with Interactive() as server:
+            self.assertTrue(server.lines[0].startswith("listening"), server.lines)
+
     def test_stdin_from_nowhere_is_the_end_at_once(self):
         with Server("--interactive", stdin=subprocess.DEVNULL) as server:
             self.assertEqual(server.wait(), 0)

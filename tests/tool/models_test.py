@@ -113,6 +113,8 @@ class Limits(unittest.TestCase):
                          {"soft": 200, "hard": 300, "raised_to": 300})
         text = " ".join(run("models", **few).stdout.split())
         self.assertIn("(ulimit -n): soft 200, hard 300; serve raises it to 300", text)
+        text = " ".join(run("models", **with_descriptors(300, 300)).stdout.split())
+        self.assertIn("(ulimit -n): soft 300, hard 300; serve leaves it", text)
         with Server(**few) as server:
             now = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
             self.assertEqual(now, (300, 300))

@@ -12,8 +12,8 @@ import socket
 import subprocess
 import unittest
 
-from _program import (ANY_PORT, PATIENCE, PROGRAM, Server, ask, built_models, is_closed,
-                      scratch_directory)
+from _program import (ANY_PORT, PATIENCE, PROGRAM, Server, ask, built_models, connect_when_there,
+                      is_closed, scratch_directory)
 
 HARMFUL = b"\x1b[31mred\xe2\x80\xaeevil\x07\xff\n"
 HARMLESS = r"\x1b[31mred\u{202E}evil\x07\xff\n"
@@ -70,6 +70,13 @@ class Verbose(unittest.TestCase):
                 self.assertRegex(said[3], rf"\A#1 {re.escape(name)} departed after [\d.]+ [mu]?s: "
                                           r"2 messages, 11 B in, 11 B out\Z")
                 self.assertEqual(len(said), 4)
+
+    def test_a_unix_client_without_a_name(self):
+        with scratch_directory() as directory:
+            path = os.path.join(directory, "echo.sock")
+            with Server("-v", listen=("unix:" + path,)) as server:
+                connect_when_there(path).close()
+                self.assertEqual(server.wait_for("arrived"), "#1 unix:(unnamed) arrived")
 
     def test_a_peer_cannot_steer_the_terminal(self):
         with Server("-v") as server, server.connect() as peer:

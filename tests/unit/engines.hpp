@@ -189,6 +189,10 @@ Errc code_of(const Result<T>& result) {
   return result ? Errc{} : result.error().code;
 }
 
+inline std::string text_or_reason(const Result<Buffer>& received) {
+  return std::string{received ? text_of(*received) : std::string_view{received.error().reason()}};
+}
+
 /// `size` bytes that tell where they belong.
 inline std::string pattern(std::size_t size, unsigned seed = 1) {
   std::string text(size, '\0');

@@ -173,11 +173,17 @@ int complain_about(const Command& command, const std::string& sentence) {
                   kWrongUsage);
 }
 
-int complain_about_rest(const Command& command, const CLI::App& app, const Words& rest) {
+int complain_about_rest(const Command& command, const CLI::App& app, const Words& words,
+                        const Words& rest) {
   for (std::size_t i = 0; i < rest.size(); ++i) {
     if (!rest[i].starts_with('-')) continue;
+    // CLI11 has taken the flag of "-v=3" and left "-=3".
+    if (std::ranges::find(words, "-v" + rest[i].substr(1)) != words.end())
+      return complain_about(command, "-v takes no value");
     const std::size_t equals = rest[i].find('=');
     const std::string typed = rest[i].substr(0, equals);
+    if (command.name == "bench" && typed == "--compare")
+      return complain_about(command, "'--compare' is not in this version yet");
     const std::string value = equals != std::string::npos ? rest[i].substr(equals + 1)
                               : i + 1 < rest.size()       ? rest[i + 1]
                                                           : "";
@@ -207,7 +213,7 @@ int parse_and_run(const Command& command, CLI::App& app, const Words& words,
     return complain_about(command, in_our_words(error));
   }
   if (const Words rest = app.remaining(); !rest.empty())
-    return complain_about_rest(command, app, rest);
+    return complain_about_rest(command, app, words, rest);
   return run();
 }
 
@@ -229,7 +235,7 @@ void add_serve_options(CLI::App& app, ServeArguments& to) {
   add(app, "--model", "NAME", options.model, parse_model,
       fmt::format("how connections are served (default {})", info(options.model).name));
   add(app, "--workers", "N|auto", options.workers, parse_workers,
-      "loops (default 1; auto: one a core), children or threads (32)");
+      "loops (default 1, auto: one a core), children or threads (default 32)");
   add(app, "--backlog", "N", options.backlog.connections, number_from<int>(1),
       fmt::format("connections that may wait to be accepted (default {})",
                   options.backlog.connections));
@@ -306,7 +312,9 @@ int bench_command(const Command& command, const Words& words) {
         "Sends messages to the echo server at ADDR, each when the one before it is answered,\n"
         "and reports rate, latency and, when the server runs here, its CPU time per message.\n"
         "ADDR: tcp://HOST:PORT, HOST:PORT, PORT, unix:/PATH.  SIZE: 64, 16KiB, 1MiB.  TIME: 500ms, "
-        "5s, 2m.");
+        "5s, 2m.\n"
+        "Errors: missing (no full answer came), surplus (more came back than was sent), corrupt\n"
+        "(with --verify), closed or reset by the server; headrace-bench(1) has them all.");
   add(app, "address", "ADDR", options.address, parse_stream_address, "");
   add_bench_options(app, options);
   return parse_and_run(command, app, words, [&] {
@@ -347,6 +355,13 @@ int run_command(const std::string& name, const Words& words) {
                   kWrongUsage);
 }
 
+int help_on(const Words& words) {
+  const Command* const command = find_command(words.front());
+  if (words.size() > 1 && command != nullptr && command->built)
+    return complain_about(*command, fmt::format("'{}' is one argument too many", words[1]));
+  return run_command(words.front(), {"--help"});
+}
+
 }  // namespace
 
 int run_command_line(int count, const char* const* arguments) {
@@ -357,7 +372,7 @@ int run_command_line(int count, const char* const* arguments) {
   if (first == "--version") return print(fmt::format("headrace {}\n", kVersion));
   if (first == "--help" || first == "-h" || (first == "help" && words.empty()))
     return print(overview());
-  if (first == "help") return run_command(words.front(), {"--help"});
+  if (first == "help") return help_on(words);
   return run_command(first, words);
 }
 

@@ -65,6 +65,7 @@ std::string list(const Control& control) {
 }
 
 std::string kick(std::string_view argument, Control& control) {
+  if (argument.empty()) return "kick takes the ID of a connection, as in 'kick 1'; see list\n";
   if (argument.starts_with('#')) argument.remove_prefix(1);  // as `list` writes it
   const auto id = parse_count(argument, 1, ~std::uint64_t{0});
   if (!id) return fmt::format("kick takes the ID of a connection; see list: {}\n", id.error());
@@ -92,9 +93,10 @@ std::string obey(std::string_view command, Control& control) {
     }
   }
   const bool known = std::ranges::find(kCommands, verb) != kCommands.end();
-  return known ? fmt::format("{} takes no argument\n", verb)
-               : fmt::format("there is no command '{}'{}; help lists them\n", escaped(verb),
-                             did_you_mean(verb, kCommands));
+  if (known) return fmt::format("{} takes no argument\n", verb);
+  const std::string guess = did_you_mean(verb, kCommands);
+  return fmt::format("there is no command '{}'{} help lists them\n", escaped(verb),
+                     guess.empty() ? ";" : guess);
 }
 
 InteractiveInput::InteractiveInput()

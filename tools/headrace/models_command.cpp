@@ -99,8 +99,10 @@ std::string as_text(const MachineLimits& limits, std::size_t columns) {
   const auto [soft, hard] = limits.descriptors;
   return "\nThis machine\n" +
          line("descriptors of a process (ulimit -n)",
-              fmt::format("soft {}, hard {}; serve raises it to {}", shown(soft), shown(hard),
-                          limits.descriptors_raised),
+              fmt::format("soft {}, hard {}; {}", shown(soft), shown(hard),
+                          soft && *soft < limits.descriptors_raised
+                              ? fmt::format("serve raises it to {}", limits.descriptors_raised)
+                              : "serve leaves it"),
               columns) +
          line("highest descriptor limit (fs.nr_open)", shown(limits.nr_open), columns) +
          line("open files of all processes (fs.file-max)", shown(limits.file_max), columns) +

@@ -27,6 +27,15 @@ Service plain_service(std::string_view name) noexcept {
   return services::echo;
 }
 
+// A person at a terminal is told what may be typed; a program that writes to us knows.
+void say_how_to_use(const ServeArguments& arguments, Log& log) {
+  if (arguments.log_format != LogFormat::text || ::isatty(STDIN_FILENO) == 0) return;
+  if (arguments.service == "talk")
+    log.say(Level::info, [] { return "type a line to answer; Ctrl-D ends"; });
+  else if (arguments.interactive)
+    log.say(Level::info, [] { return "commands: stats, list, kick ID, quit, help"; });
+}
+
 // The operator wants to know who is there: arrivals and departures are no detail here.
 int run_talk(ServeOptions options, Log& log, LogFormat format) {
   Stopper stopper;
@@ -47,6 +56,7 @@ int run_serve(const ServeArguments& arguments) {
   const bool talks = arguments.service == "talk";
   const auto make_events =
       arguments.log_format == LogFormat::json ? make_json_events : make_text_events;
+  say_how_to_use(arguments, log);
   const std::unique_ptr<ServerEvents> events =
       make_events(log, arguments.options.drain, talks ? Level::info : Level::detail);
 

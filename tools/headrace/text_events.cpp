@@ -16,7 +16,10 @@ namespace headrace::tool {
 
 namespace {
 
-std::string shown(const Address& address) { return escaped(AddressText{address}); }
+std::string shown(const Address& address) {
+  if (address.is_unix() && address.path().empty()) return "unix:(unnamed)";  // most clients
+  return escaped(AddressText{address});
+}
 
 std::string traffic(std::uint64_t messages, std::uint64_t in, std::uint64_t out) {
   return fmt::format("{}, {} B in, {} B out", counted(messages, "message"), in, out);

@@ -98,6 +98,9 @@ Parsed<Deadline> parse_interval(std::string_view text) {
 }
 
 Parsed<std::string> parse_stream_address(std::string_view text) {
+  if (text.starts_with('/'))  // what Address::parse says of it names another path
+    return wrong("'{0}' is no address: a path needs 'unix:' before it; did you mean 'unix:{0}'?",
+                 text);
   const auto address = Address::parse(text);
   if (!address) return wrong("'{}' is no address: {}", text, address.error().call);
   if (!address->is_stream())

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <string>
 #include <string_view>
@@ -67,6 +68,12 @@ std::string explain(std::string_view what, const std::string& where, const Failu
   return fmt::format("{} {}: {} ({})", what, where, failure.reason(), failure.call);
 }
 
+/// What to try when nobody listens there; empty for other failures.
+std::string advice(const std::string& where, const Failure& failure) {
+  if (failure.code != Errc::refused && failure.error != ENOENT) return {};
+  return fmt::format(": is a server running there? try 'headrace serve echo --listen {}'", where);
+}
+
 /// What is wrong with the numbers, as a sentence; empty when nothing is.
 std::string objection_to(const BenchOptions& options) {
   if (options.connections < 1) return "-c: at least 1 connection";
@@ -107,19 +114,31 @@ BenchReport measure(Load& load, ServerCpu& server) {
   return report;
 }
 
+/// "; 984 of 1000 messages were answered": when -n alone was to end the run.
+std::string shortfall(const BenchReport& report) {
+  const auto asked = report.options.messages;
+  if (!asked || report.options.duration || report.result.messages >= *asked) return {};
+  return fmt::format("; {} of {} were answered", report.result.messages,
+                     tool::counted(*asked, "message"));
+}
+
 int judge(const BenchReport& report) {
   if (report.result.problems.total() == 0) return kDone;
   if (const auto& first = report.result.first_corruption)
     (void)say(kFailed, "{}: connection {}, byte {} of its stream: sent 0x{:02x}, received 0x{:02x}",
               report.address, first->connection + 1, first->position + 1,
               std::to_integer<unsigned>(first->sent), std::to_integer<unsigned>(first->received));
-  return say(kFailed, "{}: errors: {}", report.address, to_text(report.result.problems));
+  return say(kFailed, "{}: errors: {}{}", report.address, to_text(report.result.problems),
+             shortfall(report));
 }
 
 int run_on(const Address& address, const BenchOptions& options) {
   const std::string where{AddressText{address}.view()};
   auto connected = connect_all(address, options.connections, options.timeout, interrupted);
-  if (!connected) return tool::complain(explain("connect to", where, connected.error()), kFailed);
+  if (!connected)
+    return tool::complain(
+        explain("connect to", where, connected.error()) + advice(where, connected.error()),
+        kFailed);
   if (connected->missing > 0)
     (void)say(kFailed, "{} of {} could not be opened: {}", connected->missing,
               tool::counted(options.connections, "connection"),

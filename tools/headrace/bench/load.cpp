@@ -80,16 +80,39 @@ void Load::run() {
     now_ = sys::monotonic_ns();
     turn(connection, 0);
   }
+  if (makes_way())  // connections that were left nothing to send
+    for (Connection& connection : connections_) turn(connection, 0);
   while (!is_over()) wait(end_);
-  result_.elapsed = std::chrono::nanoseconds{std::min(now_, end_) - start};
+  const bool silent = is_silent();
+  const std::int64_t over = silent && result_.messages > 0 ? last_news_ : std::min(now_, end_);
+  result_.elapsed = std::chrono::nanoseconds{over - start};
   result_.never_answered = static_cast<std::size_t>(std::ranges::count_if(
       connections_, [](const Connection& connection) { return !connection.answered; }));
+  if (silent) give_up();
 }
 
 bool Load::is_over() const noexcept {
   if (now_ >= end_ || open_ == 0 || stop_.load(std::memory_order_relaxed)) return true;
   if (outstanding_ == 0) return true;  // only when `budget_` is used up
-  return end_ == kNever && now_ - last_news_ > options_.timeout.count();
+  return is_silent();
+}
+
+bool Load::is_silent() const noexcept {
+  return end_ == kNever && outstanding_ > 0 && open_ > 0 &&
+         now_ - last_news_ > options_.timeout.count();
+}
+
+// A server that serves few at once gets to the others when those few leave: whoever has nothing
+// more to ask does so before the end, while somebody has never been answered.
+bool Load::makes_way() const noexcept { return budget_ == 0 && unheard_ > 0; }
+
+void Load::give_up() {
+  for (Connection& connection : connections_) {
+    if (!connection.socket.is_open() || connection.in_flight == 0) continue;
+    result_.problems.add(Problem::missing, connection.in_flight);
+    outstanding_ -= connection.in_flight;
+    close(connection);
+  }
 }
 
 void Load::finish() {
@@ -128,7 +151,7 @@ void Load::turn(Connection& connection, std::uint32_t events) {
   if ((events & ~std::uint32_t{EPOLLOUT}) != 0 && !receive(connection, events)) return;
   begin_messages(connection);
   if (connection.unsent > 0) return flush(connection);
-  if (finishing_ && connection.in_flight == 0) half_close(connection);
+  if (connection.in_flight == 0 && (finishing_ || makes_way())) half_close(connection);
 }
 
 // False when the connection is gone.
@@ -183,7 +206,7 @@ void Load::answered(Connection& connection) {
   if (now_ <= end_ && !finishing_) {
     result_.latency.record(static_cast<std::uint64_t>(now_ - begun_[slot]));
     ++result_.messages;
-    connection.answered = true;
+    if (!std::exchange(connection.answered, true)) --unheard_;
   }
   if (++connection.oldest == options_.in_flight) connection.oldest = 0;
   connection.unanswered = options_.size;
@@ -194,6 +217,7 @@ void Load::answered(Connection& connection) {
 
 void Load::begin_messages(Connection& connection) {
   if (now_ >= end_) return;
+  if (budget_ > 0 && connection.in_flight == 0 && !connection.answered) ++unheard_;
   std::int64_t* const times = &begun_[index_of(connection) * options_.in_flight];
   while (connection.in_flight < options_.in_flight && budget_ > 0) {
     std::size_t slot = connection.oldest + connection.in_flight;
@@ -247,6 +271,7 @@ void Load::ended(Connection& connection, int error) {
 void Load::lose(Connection& connection, Problem problem) {
   result_.problems.add(problem);
   outstanding_ -= connection.in_flight;
+  if (connection.in_flight > 0 && !connection.answered) --unheard_;
   close(connection);
 }
 

@@ -62,7 +62,8 @@ class Load {
                                        const std::atomic<bool>& stop);
 
   /// The window that is measured: from the first message sent to the end that the options name.
-  /// Ends early when no connection is left, or without `duration` when for `timeout` nothing came.
+  /// Ends early when no connection is left, or without `duration` when for `timeout` nothing came:
+  /// what is unanswered then is missing, and the window ends with the last that came.
   void run();
 
   /// After the window: waits for the answers still under way, without counting them, then says
@@ -95,6 +96,9 @@ class Load {
   [[nodiscard]] Result<void> watch_all();
 
   [[nodiscard]] bool is_over() const noexcept;
+  [[nodiscard]] bool is_silent() const noexcept;
+  [[nodiscard]] bool makes_way() const noexcept;
+  void give_up();
   void wait(std::int64_t until);
   void turn(Connection& connection, std::uint32_t events);
   [[nodiscard]] bool receive(Connection& connection, std::uint32_t events);
@@ -127,6 +131,7 @@ class Load {
   std::uint64_t budget_;           // messages that may still be begun
   std::uint64_t outstanding_ = 0;  // messages begun and not answered, on connections not lost
   std::size_t open_;               // connections
+  std::size_t unheard_ = 0;        // of them, those that have asked and were never answered
   bool finishing_ = false;
   LoadResult result_;
 };

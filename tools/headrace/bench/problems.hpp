@@ -22,7 +22,7 @@ enum class Problem : std::uint8_t {
   closed,       ///< connections: FIN from the server with answers outstanding or more to ask
   corrupt,      ///< messages answered with other bytes than were sent
   surplus,      ///< connections: more bytes came back than were sent
-  missing,      ///< messages: no full answer came
+  missing,      ///< messages: no full answer came in time
   failed,       ///< connections: any other errno
 };
 inline constexpr std::size_t kProblemKinds = 9;

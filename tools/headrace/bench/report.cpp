@@ -81,6 +81,8 @@ std::string of_time(std::uint64_t ns) {
 }
 
 std::string latency_lines(const Histogram& latency) {
+  if (latency.count() == 0)
+    return fmt::format("{:<16}unknown: no message was answered in that time\n", "latency");
   std::string lines;
   std::string_view title = "latency";
   for (const Quantile& quantile : kQuantiles)
@@ -128,10 +130,13 @@ std::string title_of(const BenchReport& report) {
 Json or_null(std::optional<double> number) { return number ? Json(*number) : Json(nullptr); }
 
 Json latency_as_json(const Histogram& latency) {
+  const auto us = [&](std::uint64_t ns) {
+    return latency.count() == 0 ? Json(nullptr) : Json(static_cast<double>(ns) / 1e3);
+  };
   Json object;
   for (const Quantile& quantile : kQuantiles)
-    object[quantile.key] = static_cast<double>(latency.quantile(quantile.share)) / 1e3;
-  object["max"] = static_cast<double>(latency.max()) / 1e3;
+    object[quantile.key] = us(latency.quantile(quantile.share));
+  object["max"] = us(latency.max());
   return object;
 }
 
@@ -159,7 +164,7 @@ std::string to_table(const BenchReport& report) {
   table += fmt::format("{:<16}{}\n", "messages", grouped(static_cast<double>(result.messages)));
   table += fmt::format("{:<16}{} messages/s, {}/s each way\n", "rate",
                        grouped(messages_per_second(result)), of_bytes(bytes_per_second(report)));
-  if (result.messages > 0) table += latency_lines(result.latency);
+  table += latency_lines(result.latency);
   table += cpu_lines(report);
   if (result.never_answered > 0)
     table += fmt::format("{:<16}{} without an answer in that time\n", "waiting",

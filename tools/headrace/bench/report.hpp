@@ -33,8 +33,8 @@ struct BenchReport {
 [[nodiscard]] std::string to_table(const BenchReport& report);
 
 /// An object. Keys that stay: messages_per_second, bytes_per_second (one way), latency_us {p50,
-/// p90, p99, p999, max}, messages, errors, errors_by_kind, connections, server_cpu_us_per_message
-/// (null when unknown).
+/// p90, p99, p999, max} (each null when nothing was answered), messages, errors, errors_by_kind,
+/// connections, server_cpu_us_per_message (null when unknown).
 [[nodiscard]] std::string to_json(const BenchReport& report);
 
 }  // namespace headrace::bench
