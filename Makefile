@@ -13,7 +13,8 @@
 PREFIX ?= /usr/local
 DESTDIR ?=
 JOBS ?= $(shell nproc)
-TEST_JOBS ?= 2
+# Most tests wait more than they compute.
+TEST_JOBS ?= $(shell echo $$((2 * $$(nproc))))
 WERROR ?= OFF
 # Further arguments of ctest: make test CTEST_ARGS='-R conformance -V'
 CTEST_ARGS ?=

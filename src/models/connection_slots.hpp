@@ -24,8 +24,8 @@ struct ConnectionTable::Shared {
   Counter connections, open, served, most, refused, timed_out, reset, cut, killed, kicked;
   Counter kicks;                                 // asked for and not yet done
   Counter received, sent, messages, departures;  // of connections that have ended
-  Counter moves_begun, moves_done;  // of a departing connection's bytes into those above
-  Counter ids;  // given out so far; never again, also when the peer is turned away
+  Counter moves_done;  // of a departing connection's bytes into those above
+  Counter ids;         // given out so far; never again, also when the peer is turned away
   std::atomic<std::uint32_t> next_slot;
   std::atomic<std::uint32_t> used_slots;  // those behind them never have been
   alignas(64) std::byte slots[];

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <new>
+#include <thread>
 
 #include "models/connection_slots.hpp"
 #include "models/slot_holder.hpp"
@@ -152,9 +153,6 @@ void ConnectionTable::depart(Slot& slot, Departure how) noexcept {
                             slot.sent.load(kRelaxed),
                             slot.messages.load(kRelaxed),
                             age_of(holder)};
-  // Between the two marks the bytes stand in both places or in neither: statistics() waits until
-  // they are equal.
-  shared_->moves_begun.fetch_add(1);
   if (how == Departure::timed_out) count(shared_->timed_out);
   if (how == Departure::reset) count(shared_->reset);
   if (how == Departure::cut) count(shared_->cut);
@@ -164,8 +162,8 @@ void ConnectionTable::depart(Slot& slot, Departure how) noexcept {
   count(shared_->sent, view.bytes_sent);
   count(shared_->messages, view.messages);
   clear_counts(slot);
-  slot.holder.fetch_xor(kMoving | kMoved);
   shared_->moves_done.fetch_add(1);
+  slot.holder.fetch_xor(kMoving | kMoved);
   events_.departed(view, how);
   release(slot);
   count(shared_->departures);
@@ -204,7 +202,6 @@ void ConnectionTable::bury(Slot& slot, pid_t owner, Departure how) noexcept {
   if ((holder & kServed) == 0) return turn_away(slot, Refusal::out_of_resources);
   if ((holder & kMoving) != 0) {
     clear_counts(slot);  // rather missing than counted twice
-    shared_->moves_done.fetch_add(1);
   }
   depart(slot, how);
 }
@@ -221,18 +218,23 @@ void ConnectionTable::refuse(const Address& peer, Refusal why) noexcept {
   events_.refused(peer, why);
 }
 
+// A departing connection's bytes stand in its slot or in the totals, never in both and never in
+// neither: whoever reads while they are moved sees that its slot is moving, or that a move was
+// done meanwhile, and reads again.
 Statistics ConnectionTable::statistics() const noexcept {
-  // A process that was killed in the middle of a departure never marks its end: then the last
-  // reading must do.
+  constexpr int kAtOnce = 20;
+  constexpr int kTries = 500;  // a child that died in the middle is buried long before
   for (int tries = 0;; ++tries) {
+    if (tries > kAtOnce) std::this_thread::sleep_for(std::chrono::milliseconds{1});
     const std::uint64_t done = shared_->moves_done.load();
-    const Statistics now = read_once();
-    std::atomic_thread_fence(std::memory_order_acquire);
-    if (shared_->moves_begun.load() == done || tries == 1000) return now;
+    bool moving = false;
+    const Statistics now = read_once(moving);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if ((!moving && shared_->moves_done.load() == done) || tries == kTries) return now;
   }
 }
 
-Statistics ConnectionTable::read_once() const noexcept {
+Statistics ConnectionTable::read_once(bool& moving) const noexcept {
   Statistics now{.connections = shared_->connections.load(kRelaxed),
                  .open = shared_->served.load(kRelaxed),
                  .most_at_once = shared_->most.load(kRelaxed),
@@ -246,10 +248,12 @@ Statistics ConnectionTable::read_once() const noexcept {
                  .killed = shared_->killed.load(kRelaxed),
                  .kicked = shared_->kicked.load(kRelaxed),
                  .running = std::chrono::steady_clock::now() - started_};
+  std::atomic_thread_fence(std::memory_order_seq_cst);  // the totals first
   for (const Slot& slot : slots()) {
     now.bytes_received += slot.received.load(kRelaxed);
     now.bytes_sent += slot.sent.load(kRelaxed);
     now.messages += slot.messages.load(kRelaxed);
+    if ((slot.holder.load() & kMoving) != 0) moving = true;
   }
   return now;
 }

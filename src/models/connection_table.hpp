@@ -87,7 +87,7 @@ class ConnectionTable final : public detail::ConnectionObserver {
   void forget_kick(std::uint64_t holder) noexcept;
   void depart(Slot& slot, Departure how) noexcept;
   void bury(Slot& slot, pid_t owner, Departure how) noexcept;
-  [[nodiscard]] Statistics read_once() const noexcept;
+  [[nodiscard]] Statistics read_once(bool& moving) const noexcept;
   [[nodiscard]] bool is_within_address_limit(const detail::CompactAddress& peer) const noexcept;
 
   Shared* shared_;
