@@ -13,41 +13,21 @@ namespace headrace::tool {
 
 namespace {
 
-constexpr std::string_view kServeExamples =
-    R"(  headrace serve echo                                    # on tcp://127.0.0.1:7788
-  headrace serve echo --model thread -v                  # each arrival, message, departure
-  headrace serve echo --listen '*:7788' --listen unix:/tmp/echo.sock
-  headrace serve talk                                    # you answer, one client after another
-  headrace serve echo --workers auto --stats 10s --log-format json
-  headrace serve echo --interactive                      # then type: list, kick 1, quit
-)";
-
-constexpr std::string_view kModelsExamples =
-    R"(  headrace models
-  headrace models --json | python3 -m json.tool
-)";
-
-constexpr std::string_view kBenchExamples =
-    R"(  headrace bench 7788                                    # 100 connections, 64 B, 5 s
-  headrace bench 7788 -c 1000 --size 16KiB -d 10s --verify
-  headrace bench unix:/tmp/echo.sock -n 100000 --in-flight 16 --json
-)";
-
 constexpr std::array<Command, 8> kCommands{{
-    {"serve", "SERVICE", "run a service under any I/O model", kServeExamples, true},
-    {"connect", "ADDR", "interactive or piped client", "", false},
-    {"send", "ADDR", "datagrams out", "", false},
-    {"receive", "ADDR", "datagrams in", "", false},
-    {"chat", "ADDR", "terminal chat", "", false},
-    {"bench", "ADDR", "load a server and measure it", kBenchExamples, true},
-    {"watch", "", "TCP states, live", "", false},
-    {"models", "", "list the I/O models and what this machine can run", kModelsExamples, true},
+    {"serve", "SERVICE", "run a service under any I/O model", serve_command},
+    {"connect", "ADDR", "interactive or piped client", nullptr},
+    {"send", "ADDR", "datagrams out", nullptr},
+    {"receive", "ADDR", "datagrams in", nullptr},
+    {"chat", "ADDR", "terminal chat", nullptr},
+    {"bench", "ADDR", "load a server and measure it", bench_command},
+    {"watch", "", "TCP states, live", nullptr},
+    {"models", "", "list the I/O models and what this machine can run", models_command},
 }};
 
 std::vector<std::string_view> names_where(bool built) {
   std::vector<std::string_view> names;
   for (const Command& command : kCommands)
-    if (command.built == built) names.push_back(command.name);
+    if ((command.run != nullptr) == built) names.push_back(command.name);
   return names;
 }
 
@@ -79,7 +59,7 @@ One service, every I/O model: measured, and seen.
 Commands:
 )";
   for (const Command& command : kCommands)
-    if (command.built)
+    if (command.run != nullptr)
       text += fmt::format("  {:<16} {}\n", fmt::format("{} {}", command.name, command.arguments),
                           command.summary);
   text += fmt::format("  {:<16} {}\n", "help COMMAND", "options and examples of a command");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The commands of headrace as its help shows them: names, one line each, examples. What their
-// options are is said where they are parsed (command_line.cpp).
+// The commands of headrace: a name, a line of help, a function. Options and examples are each
+// command's own (options.hpp).
 #pragma once
 
 #include <array>
@@ -11,13 +11,20 @@
 
 namespace headrace::tool {
 
+/// Arguments as they were typed.
+using Words = std::vector<std::string>;
+
+// What each command does with its words: an exit status. One is defined beside its options.
+[[nodiscard]] int serve_command(const Words& words);
+[[nodiscard]] int bench_command(const Words& words);
+[[nodiscard]] int models_command(const Words& words);
+
 /// A row of the table of commands. Static storage.
 struct Command {
   std::string_view name;
   std::string_view arguments;  ///< as in a usage line: "SERVICE"
   std::string_view summary;    ///< one line
-  std::string_view examples;   ///< lines, indented; each works as it stands
-  bool built;                  ///< this version has it
+  int (*run)(const Words&);    ///< null: not in this version yet
 };
 
 /// Every command there is or will be, in the order of the manual.

@@ -15,6 +15,7 @@
 #include "headrace/model.hpp"
 #include "headrace/serve.hpp"
 #include "machine_limits.hpp"
+#include "options.hpp"
 #include "output.hpp"
 #include "suggest.hpp"
 
@@ -178,6 +179,19 @@ std::string everything_as_json() {
 
 int run_models(const ModelsArguments& arguments) {
   return print(arguments.json ? everything_as_json() : everything_as_text(columns_of_stdout()));
+}
+
+int models_command(const Words& words) {
+  ModelsArguments arguments;
+  Options options{
+      "models",
+      {.examples = "  headrace models\n  headrace models --json | python3 -m json.tool\n",
+       .description =
+           "Lists every I/O model: who runs a connection (launcher), how a thread waits (engine),\n"
+           "workers by default, system calls a message, cost, limit, and whether it runs here;\n"
+           "then what this machine allows: descriptors, threads, the longest backlog."}};
+  options.add_flag("--json", arguments.json, "as JSON");
+  return options.parse_and_run(words, [&] { return run_models(arguments); });
 }
 
 }  // namespace headrace::tool

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+//
+// `headrace serve`: its options, and which of them go together.
+#include <fmt/format.h>
+
+#include "headrace/model.hpp"
+#include "options.hpp"
+#include "serve_command.hpp"
+#include "values.hpp"
+
+namespace headrace::tool {
+
+namespace {
+
+constexpr std::string_view kExamples =
+    R"(  headrace serve echo                                    # on tcp://127.0.0.1:7788
+  headrace serve echo --model thread -v                  # each arrival, message, departure
+  headrace serve echo --listen '*:7788' --listen unix:/tmp/echo.sock
+  headrace serve talk                                    # you answer, one client after another
+  headrace serve echo --workers auto --stats 10s --log-format json
+  headrace serve echo --interactive                      # then type: list, kick 1, quit
+)";
+
+std::string model_names() {
+  std::string text = "\nModels:";
+  for (const ModelInfo& model : all_models())
+    text += fmt::format("{} {}{}", model.name == "polling" ? "\n       " : "", model.name,
+                        model.built ? "" : "*");
+  return text + "\n         (* not in this version yet; 'headrace models' says more)\n";
+}
+
+void add_serve_options(Options& options, ServeArguments& to) {
+  ServeOptions& server = to.options;
+  const std::string default_address{ServeOptions{}.listen.texts().front()};
+  options.add_list("--listen", "ADDR", to.listen, parse_stream_address,
+                   fmt::format("where; may be repeated (default {})", default_address));
+  options.add("--model", "NAME", server.model, parse_model,
+              fmt::format("how connections are served (default {})", info(server.model).name));
+  options.add("--workers", "N|auto", server.workers, parse_workers,
+              "loops (default 1, auto: one a core), children or threads (default 32)");
+  options.add("--backlog", "N", server.backlog.connections, number_from<int>(1),
+              fmt::format("connections that may wait to be accepted (default {})",
+                          server.backlog.connections));
+  options.add("--max-connections", "N", server.max_connections, parse_limit,
+              "at once; none: while descriptors last (default: descriptor limit - 64)");
+  options.add("--max-per-address", "N", server.max_per_address, parse_limit,
+              "from one address (default 256, none for loopback, Unix)");
+  options.add("--idle-timeout", "TIME", server.idle_timeout, parse_idle_timeout,
+              "no byte moves for so long: closed; or never (default 10m)");
+  options.add(
+      "--drain", "TIME", server.drain, parse_duration,
+      fmt::format("for connections to end after SIGTERM (default {})", written(server.drain)));
+  options.add("--stats", "TIME", server.statistics_every, parse_interval,
+              "a line of counts so often, e.g. 10s (default off)");
+  options.add("--log-format", "FORMAT", to.log_format, parse_log_format,
+              "text or json, on stderr (default text)");
+  options.add_flag("--interactive", to.interactive,
+                   "take commands on stdin: stats, list, kick ID, quit");
+  options.add_flag("-v,--verbose", to.verbose, "log each arrival, message and departure");
+}
+
+// Whether what was asked for can be; then runs it.
+int check_and_serve(const Options& options, const std::string& service, ServeArguments& arguments) {
+  if (service.empty())
+    return options.complain_about("which SERVICE? This version has echo, discard, reply and talk");
+  const auto known = parse_service(service);
+  if (!known) return options.complain_about(known.error());
+  const auto workers = check_workers(arguments.options.workers, arguments.options.model);
+  if (!workers) return options.complain_about("--workers: " + workers.error());
+  const auto alone = check_one_at_a_time(*known, *workers);
+  if (!alone) return options.complain_about("--workers: " + alone.error());
+  if (*known == "talk" && arguments.interactive)
+    return options.complain_about("--interactive: what is typed goes to the client of talk");
+  arguments.service = *known;
+  return run_serve(arguments);
+}
+
+}  // namespace
+
+int serve_command(const Words& words) {
+  ServeArguments arguments;
+  std::string service;
+  Options options{
+      "serve",
+      {.examples = kExamples,
+       .description =
+           "Runs SERVICE until SIGTERM or Ctrl-C, which drain; a second one ends it at once.\n"
+           "SERVICE: echo; discard (throws all away); reply (\"has recv:\" and what came, once);\n"
+           "talk (you answer on stdin, one client after another).  Not in this version yet: chat.\n"
+           "ADDR: tcp://HOST:PORT, HOST:PORT, PORT (loopback), *:PORT, unix:/PATH, unix:@NAME.",
+       .footer = model_names()}};
+  options.add_argument("service", service, as_it_is);
+  add_serve_options(options, arguments);
+  return options.parse_and_run(words, [&] { return check_and_serve(options, service, arguments); });
+}
+
+}  // namespace headrace::tool
