@@ -20,7 +20,7 @@ const modelColours = {
   io_uring: ['#0d8a57', '#45d49a'],
 };
 const otherColours = [['#3d4757', '#d5dbe6'], ['#6b7688', '#94a0b4'], ['#55704d', '#a9c79f'], ['#7c5560', '#cfa3b0']];
-const pointShapes = ['circle', 'rect', 'triangle', 'rectRot', 'crossRot', 'star'];
+const pointShapes = ['circle', 'rect', 'triangle', 'rectRot'];  // those that can be hollow
 
 const prefersDark = window.matchMedia('(prefers-color-scheme: dark)');
 const prefersStill = window.matchMedia('(prefers-reduced-motion: reduce)');
@@ -207,7 +207,8 @@ function drawLines(canvas, series, { xTitle, yTitle, writeX, writeY, labels }) {
   options.layout = { padding: { right: 12, top: 6 } };
   options.scales = {
     x: labels
-      ? { type: 'category', labels, offset: false, grid: { drawBorder: false } }
+      ? { type: 'category', labels, offset: false, grid: { drawBorder: false },
+        ticks: { maxRotation: 0, autoSkip: false, font: { size: canvas.clientWidth < 400 ? 10 : 12 } } }
       : logarithmicScale(xTitle, writeX, points.map((point) => point.x)),
     y: logarithmicScale(yTitle, writeY, points.map((point) => point.y)),
   };

@@ -172,7 +172,11 @@ function growthSection() {
   show(section, 'Growth');
   const state = () => ({ lines: linesOf(growth, quantity, names), axes: { xTitle: growth.title,
     yTitle: quantity.title, writeX: growth.write, writeY: quantity.write } });
+  const hint = section.querySelector('.hint');
+  const aboutCpu = hint.textContent;
   const fill = () => {
+    hint.textContent = quantity === quantities.cpu ? aboutCpu : 'Both axes are logarithmic. A flat line is the same ' +
+      'however many there are. A hollow point comes with a remark.';
     const { lines } = state();
     const places = [...new Set(lines.flatMap((line) => line.points.map((point) => point.x)))].sort((a, b) => a - b);
     fillTable(section, `${quantity.title} by ${growth.title}`,
@@ -214,11 +218,16 @@ function latencySection(cases) {
   const labels = percentiles.map(([, label]) => label);
   const state = () => ({ lines: latencyLinesOf(usable[chosen].results, names),
     axes: { labels, yTitle: 'time until the answer', writeY: write.microseconds } });
-  const fill = () => fillTable(section, 'Latency', ['', ...labels],
-    usable[chosen].results.map((result) => ({ name: nameOf(result), cells: percentiles.map(([key]) => {
-      const value = (result.latency_us || {})[key];
-      return isNumber(value) ? write.microseconds(value) : '-';
-    }) })));
+  const text = (result, key) => {
+    const value = (result.latency_us || {})[key];
+    return isNumber(value) ? write.microseconds(value) : '-';
+  };
+  // One server: a percentile a line, since a row of six is too wide for a phone.
+  const fill = () => (isComparison
+    ? fillTable(section, 'Latency', ['', ...labels], usable[chosen].results.map((result) => ({
+      name: nameOf(result), cells: percentiles.map(([key]) => text(result, key)) })))
+    : fillTable(section, 'Latency', ['percentile', 'answered within'], percentiles.map(([key, label]) => ({
+      name: label, cells: [text(report, key)] }))));
   const again = lineSection(section, state, fill);
   offer(section.querySelector('.picks'), 'With', usable.map((one) => one.label), chosen, (index) => {
     chosen = index;
