@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import unittest
 
-from _program import PROGRAM, SOURCE
+from _program import PROGRAM, SOURCE, contains
 
 BOOK = os.path.join(SOURCE, "docs", "book")
 CHAPTERS = sorted(os.path.basename(path) for path in glob.glob(os.path.join(BOOK, "*.md"))
@@ -99,6 +99,7 @@ class Book(unittest.TestCase):
             printed = subprocess.run([example], capture_output=True, text=True, check=True).stdout
         self.assertIn(("text", printed), blocks(text_of("12-epoll-level.md")))
 
+    @unittest.skipIf(contains(b"__tsan_init"), "ThreadSanitizer holds back signals that end servers")
     def test_what_is_marked_checked_runs(self):
         """English only: the code of the others is the same."""
         done = subprocess.run(
