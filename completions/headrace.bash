@@ -4,7 +4,8 @@
 
 _headrace_values() {  # what may follow the option $1; nothing where only the user knows
   case $1 in
-    --model) echo iterative process prefork thread pool polling select poll epoll-level epoll-edge io_uring ;;
+    --model | --models) echo iterative process prefork thread pool polling select poll epoll-level epoll-edge io_uring ;;
+    --compare) echo models connections sizes workers churn ;;
     --log-format) echo text json ;;
     --workers) echo auto ;;
     --idle-timeout) echo never ;;
@@ -18,7 +19,10 @@ _headrace_options() {  # the options of the command $1
       echo -h --help --listen --model --workers --backlog --max-connections --max-per-address --idle-timeout \
         --drain --stats --log-format --interactive -v --verbose
       ;;
-    bench) echo -h --help -c --connections --size -d --duration -n --messages --in-flight --timeout --verify --json ;;
+    bench)
+      echo -h --help -c --connections --active --size -d --duration -n --messages --in-flight --rate --churn --ramp \
+        --warmup --threads --timeout --verify --pid --compare --rounds --models --against --html --json
+      ;;
     models) echo -h --help --json ;;
     help) ;;
     *) echo -h --help --version ;;
@@ -28,8 +32,9 @@ _headrace_options() {  # the options of the command $1
 _headrace_takes_value() {
   case $1 in
     --listen | --model | --workers | --backlog | --max-connections | --max-per-address | --idle-timeout | --drain | \
-      --stats | --log-format | -c | --connections | --size | -d | --duration | -n | --messages | --in-flight | \
-      --timeout) return 0 ;;
+      --stats | --log-format | -c | --connections | --active | --size | -d | --duration | -n | --messages | \
+      --in-flight | --rate | --churn | --ramp | --warmup | --threads | --timeout | --pid | --compare | --rounds | \
+      --models | --against) return 0 ;;
   esac
   return 1
 }
@@ -41,6 +46,9 @@ _headrace() {
   if [[ $before == '=' ]]; then before=${COMP_WORDS[COMP_CWORD - 2]}; fi
   if ((COMP_CWORD == 1)); then
     choices="serve bench models help $(_headrace_options '')"
+  elif [[ $before == --html ]]; then
+    mapfile -t COMPREPLY < <(compgen -f -- "$word")
+    return
   elif _headrace_takes_value "$before"; then
     choices=$(_headrace_values "$before")
   elif [[ $word == -* ]]; then
