@@ -111,7 +111,7 @@ function barSection(id, quantity, cases) {
     rowOf(result, quantity, names.indexOf(nameOf(result))));
   const fill = () => tableOfBars(section, rowsNow(), quantity);
   const drawn = keepDrawn(section.querySelector('canvas'), () => drawBars(section.querySelector('canvas'),
-    rowsNow().filter((row) => row.value !== null), quantity.write));
+    rowsNow().filter((row) => row.value !== null), quantity));
   fill();
   offer(section.querySelector('.picks'), 'With', usable.map((one) => one.label), chosen, (index) => {
     chosen = index;
@@ -171,7 +171,7 @@ function growthSection() {
   let [quantity, growth] = [usable[0], growths.find((one) => enough(one, usable[0]))];
   show(section, 'Growth');
   const state = () => ({ lines: linesOf(growth, quantity, names), axes: { xTitle: growth.title,
-    yTitle: quantity.title, writeX: growth.write, writeY: quantity.write } });
+    yTitle: quantity.title, writeX: growth.write, writeY: quantity.write, binary: quantity.binary } });
   const hint = section.querySelector('.hint');
   const aboutCpu = hint.textContent;
   const fill = () => {
@@ -271,7 +271,7 @@ function warn() {
   const sentences = [];
   if (report.interrupted) sentences.push('Interrupted: these are the figures until then.');
   const build = String(environment.build ?? '');
-  if (/sanit|assert|debug/i.test(build)) sentences.push(`Not a build to measure with (${build}): its figures say little.`);
+  if (/sanit|assert|debug|not opt/i.test(build)) sentences.push(`Not a build to measure with (${build}): its figures say little.`);
   if (isPositive(environment.load_average) && environment.load_average > (environment.cores || 1)) {
     sentences.push(`The machine was busy with other work (load average ${environment.load_average.toFixed(1)} on ` +
       `${counted(environment.cores || 1, 'core')}): trust comparisons within a round, not absolute figures.`);
