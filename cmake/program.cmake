@@ -25,6 +25,12 @@ target_compile_definitions(headrace_program_objects PUBLIC HEADRACE_VERSION="${P
 target_link_libraries(headrace_program_objects PUBLIC
   headrace fmt::fmt spdlog::spdlog nlohmann_json::nlohmann_json CLI11::CLI11 PkgConfig::libmnl)
 
+# Under sanitizers the program is not optimized: CLI11 and JSON alone would take minutes.
+if(HEADRACE_SANITIZE)
+  target_compile_options(headrace_program_objects PRIVATE -O0)
+endif()
+headrace_precompile(headrace_program_objects <fmt/format.h> <nlohmann/json.hpp>)
+
 add_executable(headrace_program ${program_main})
 target_link_libraries(headrace_program PRIVATE headrace_program_objects)
 set_target_properties(headrace_program PROPERTIES
