@@ -70,8 +70,9 @@ pid_t getppid() noexcept;
 pid_t fork() noexcept;
 pid_t waitpid(pid_t child, int* status, int flags) noexcept;
 int kill(pid_t process, int signal) noexcept;
-int pidfd_open(pid_t process) noexcept;    // readable once the process has ended
-int die_with_parent(int signal) noexcept;  // prctl(2): PR_SET_PDEATHSIG
+int pidfd_open(pid_t process) noexcept;              // readable once the process has ended
+int signal_process(int pidfd, int signal) noexcept;  // pidfd_send_signal(2)
+int die_with_parent(int signal) noexcept;            // prctl(2): PR_SET_PDEATHSIG
 
 // Time.
 std::int64_t monotonic_ns() noexcept;  // clock_gettime(2), CLOCK_MONOTONIC; cannot fail

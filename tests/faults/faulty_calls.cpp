@@ -330,6 +330,12 @@ int pidfd_open(pid_t process) noexcept {
               [=] { return static_cast<int>(::syscall(SYS_pidfd_open, process, 0)); });
 }
 
+int signal_process(int pidfd, int signal) noexcept {
+  return call(Call::kill, [=] {
+    return static_cast<int>(::syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0));
+  });
+}
+
 int die_with_parent(int signal) noexcept {
   return checked(::prctl(PR_SET_PDEATHSIG, static_cast<unsigned long>(signal)));
 }
