@@ -191,6 +191,8 @@ int signal_thread(pthread_t thread, int signal) noexcept { return -::pthread_kil
 
 int join_thread(pthread_t thread) noexcept { return -::pthread_join(thread, nullptr); }
 
+int detach_thread(pthread_t thread) noexcept { return -::pthread_detach(thread); }
+
 void* map_memory(std::size_t size, bool shared) noexcept {
   const int flags = MAP_ANONYMOUS | MAP_NORESERVE | (shared ? MAP_SHARED : MAP_PRIVATE);
   void* const memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, flags, -1, 0);

@@ -81,6 +81,7 @@ int create_thread(pthread_t* thread, void* (*body)(void*),
                   void* argument) noexcept;                // pthread_create(3)
 int signal_thread(pthread_t thread, int signal) noexcept;  // pthread_kill(3)
 int join_thread(pthread_t thread) noexcept;                // pthread_join(3)
+int detach_thread(pthread_t thread) noexcept;              // pthread_detach(3)
 
 // Memory.
 void* map_memory(std::size_t size, bool shared) noexcept;  // mmap(2), anonymous; null for ENOMEM

@@ -347,6 +347,7 @@ int create_thread(pthread_t* thread, void* (*body)(void*), void* argument) noexc
 
 int signal_thread(pthread_t thread, int signal) noexcept { return -::pthread_kill(thread, signal); }
 int join_thread(pthread_t thread) noexcept { return -::pthread_join(thread, nullptr); }
+int detach_thread(pthread_t thread) noexcept { return -::pthread_detach(thread); }
 
 void* map_memory(std::size_t size, bool shared) noexcept {
   if (next_fault(Call::map_memory) != 0) return nullptr;
