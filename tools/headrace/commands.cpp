@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::array<Command, 8> kCommands{{
     {"serve", "SERVICE", "run a service under any I/O model", serve_command},
-    {"connect", "ADDR", "interactive or piped client", nullptr},
+    {"connect", "ADDR", "interactive or piped client", connect_command},
     {"send", "ADDR", "datagrams out", nullptr},
     {"receive", "ADDR", "datagrams in", nullptr},
     {"chat", "ADDR", "terminal chat", nullptr},
