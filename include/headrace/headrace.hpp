@@ -20,3 +20,4 @@
 #include "headrace/stream.hpp"
 #include "headrace/task.hpp"
 #include "headrace/task_scope.hpp"
+#include "headrace/transcoder.hpp"
