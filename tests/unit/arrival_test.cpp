@@ -19,7 +19,7 @@ Decoded in_capitals(std::string_view bytes) {
   return capitals;
 }
 
-Decoded with_an_invalid_place(std::string_view) { return {.text = "\uFFFD", .invalid = 1}; }
+Decoded with_an_invalid_byte(std::string_view) { return {.text = "\uFFFD", .invalid = 1}; }
 Decoded as_it_came(std::string_view bytes) { return {.text = std::string{bytes}}; }
 
 std::string line(std::string_view bytes, bool for_person) {
@@ -75,8 +75,8 @@ TEST(ArrivalInBothForms, ShowsRawAndDecoded) {
 
 TEST(ArrivalInBothForms, SaysWhatWasNotOfTheEncoding) {
   const std::string text = shown({.sender = kSender, .bytes = "x"},
-                                 {.form = Form::both, .decode = with_an_invalid_place});
-  EXPECT_TRUE(text.ends_with("(1 place not of this encoding)\n")) << text;
+                                 {.form = Form::both, .decode = with_an_invalid_byte});
+  EXPECT_TRUE(text.ends_with("(1 byte not of this encoding)\n")) << text;
 }
 
 TEST(ArrivalDump, HasTheSizeAndTheDigits) {
@@ -101,10 +101,18 @@ TEST(ArrivalAsJson, HasWhatIsKnown) {
 }
 
 TEST(ArrivalAsJson, HasTheBytesWhereTheTextIsNotExact) {
-  const auto object = json({.sender = kSender, .bytes = "\xff"}, with_an_invalid_place);
+  const auto object = json({.sender = kSender, .bytes = "\xff"}, with_an_invalid_byte);
   EXPECT_EQ(object["text"], "\uFFFD");
   EXPECT_EQ(object["invalid"], 1);
   EXPECT_EQ(object["hex"], "ff");
+}
+
+TEST(ArrivalSize, IsWhatIsKnownOfIt) {
+  EXPECT_EQ(text_of_size({.sender = kSender, .bytes = "x"}), "1 byte");
+  EXPECT_EQ(text_of_size({.sender = kSender, .bytes = "xy", .size = 3}), "2 of 3 bytes");
+  const Arrival unknown{.sender = kSender, .bytes = "xy", .size_is_known = false};
+  EXPECT_EQ(text_of_size(unknown), "2 of over 2 bytes");
+  EXPECT_TRUE(json(unknown)["size"].is_null());
 }
 
 TEST(ArrivalAsJson, HasTheBytesWhereAskedFor) {

@@ -24,12 +24,6 @@ Decoded decoded(const Arrival& arrival, const Look& look) {
   return content;
 }
 
-// "5 bytes", "1024 of 2000 bytes".
-std::string amount(const Arrival& arrival) {
-  if (!arrival.is_cut()) return counted(arrival.bytes.size(), "byte");
-  return fmt::format("{} of {}", arrival.bytes.size(), counted(arrival.size, "byte"));
-}
-
 std::string as_line(const Arrival& arrival, const Look& look) {
   const std::string text = decoded(arrival, look).text;
   std::string line = text_of_sender(arrival.sender) + ' ';
@@ -42,14 +36,14 @@ std::string as_both(const Arrival& arrival, const Look& look) {
   const Decoded content = decoded(arrival, look);
   const std::string invalid = content.invalid == 0 ? ""
                                                    : fmt::format(" ({} not of this encoding)",
-                                                                 counted(content.invalid, "place"));
+                                                                 counted(content.invalid, "byte"));
   return fmt::format("{} {} {}\n  raw      {}\n  decoded  {}{}\n", now_as_iso8601(),
-                     text_of_sender(arrival.sender), amount(arrival), as_ascii(arrival.bytes),
+                     text_of_sender(arrival.sender), text_of_size(arrival), as_ascii(arrival.bytes),
                      escaped(content.text), invalid);
 }
 
 std::string as_dump(const Arrival& arrival) {
-  return fmt::format("{} {}\n{}", text_of_sender(arrival.sender), amount(arrival),
+  return fmt::format("{} {}\n{}", text_of_sender(arrival.sender), text_of_size(arrival),
                      hex_dump(arrival.bytes));
 }
 
@@ -73,6 +67,7 @@ std::string as_json(const Arrival& arrival, const Look& look) {
                                 {"text", content.text}};
   if (content.invalid > 0) object["invalid"] = content.invalid;
   if (content.invalid > 0 || look.with_hex) object["hex"] = to_hex(arrival.bytes);
+  if (!arrival.size_is_known) object["size"] = nullptr;
   if (arrival.is_cut()) object["taken"] = arrival.bytes.size();
   if (arrival.dropped > 0) object["dropped"] = arrival.dropped;
   if (arrival.number) {
@@ -108,6 +103,13 @@ std::string shown(const Arrival& arrival, const Look& look) {
 std::string text_of_sender(const Address& sender) {
   if (sender.is_unix() && sender.path().empty()) return "unix-datagram:(unnamed)";
   return escaped(AddressText{sender});
+}
+
+std::string text_of_size(const Arrival& arrival) {
+  const std::size_t taken = arrival.bytes.size();
+  if (!arrival.is_cut()) return counted(taken, "byte");
+  return fmt::format("{} of {}{}", taken, arrival.size_is_known ? "" : "over ",
+                     counted(arrival.size, "byte"));
 }
 
 std::string as_ascii(std::string_view bytes) {

@@ -21,14 +21,15 @@ struct Arrival {
   Address sender;
   std::string_view bytes;           ///< what was taken of it
   std::size_t size = bytes.size();  ///< of the whole; more than `bytes` where it was cut
+  bool size_is_known = true;        ///< else it was more than `size`
   std::uint64_t dropped = 0;        ///< others that the kernel threw away before it
   std::optional<NumberAtFront> number = std::nullopt;
   Turn turn = {};  ///< where there is a number
 
-  [[nodiscard]] bool is_cut() const noexcept { return size > bytes.size(); }
+  [[nodiscard]] bool is_cut() const noexcept { return size > bytes.size() || !size_is_known; }
 };
 
-/// Text in UTF-8, and how many places of the source were not of its encoding.
+/// Text in UTF-8, and how many bytes of the source were not of its encoding.
 struct Decoded {
   std::string text;
   std::uint64_t invalid = 0;
@@ -59,6 +60,9 @@ struct Look {
 
 /// "udp://127.0.0.1:7789"; a Unix sender may have no name: "unix-datagram:(unnamed)". Escaped.
 [[nodiscard]] std::string text_of_sender(const Address& sender);
+
+/// "5 bytes", "1024 of 2000 bytes", "65536 of over 65536 bytes".
+[[nodiscard]] std::string text_of_size(const Arrival& arrival);
 
 /// Bytes as ASCII, everything else as `\xc4`: each byte can be told.
 [[nodiscard]] std::string as_ascii(std::string_view bytes);
