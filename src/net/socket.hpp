@@ -78,6 +78,7 @@ enum class Names : std::uint8_t { resolve, refuse };
 
 /// Who may bind the same address beside us.
 enum class Sharing : std::uint8_t {
+  alone,  ///< nobody
   first,  ///< bind and listen alone, then open the port to our own workers (SO_REUSEPORT
           ///< afterwards)
   join,   ///< a further worker: bind with SO_REUSEPORT beside `first`

@@ -72,6 +72,22 @@ ssize_t send(int descriptor, const void* bytes, std::size_t size, int flags) noe
   return checked(::send(descriptor, bytes, size, flags));
 }
 
+ssize_t recvmsg(int descriptor, msghdr* message, int flags) noexcept {
+  return checked(::recvmsg(descriptor, message, flags));
+}
+
+ssize_t sendmsg(int descriptor, const msghdr* message, int flags) noexcept {
+  return checked(::sendmsg(descriptor, message, flags));
+}
+
+int recvmmsg(int descriptor, mmsghdr* messages, unsigned count, int flags) noexcept {
+  return checked(::recvmmsg(descriptor, messages, count, flags, nullptr));
+}
+
+int sendmmsg(int descriptor, mmsghdr* messages, unsigned count, int flags) noexcept {
+  return checked(::sendmmsg(descriptor, messages, count, flags));
+}
+
 int close(int descriptor) noexcept { return checked(::close(descriptor)); }
 
 int duplicate(int descriptor) noexcept { return checked(::fcntl(descriptor, F_DUPFD_CLOEXEC, 0)); }

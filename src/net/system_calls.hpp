@@ -37,6 +37,10 @@ int setsockopt(int descriptor, int level, int name, const void* value, socklen_t
 int shutdown(int descriptor, int how) noexcept;
 ssize_t recv(int descriptor, void* bytes, std::size_t size, int flags) noexcept;
 ssize_t send(int descriptor, const void* bytes, std::size_t size, int flags) noexcept;
+ssize_t recvmsg(int descriptor, msghdr* message, int flags) noexcept;
+ssize_t sendmsg(int descriptor, const msghdr* message, int flags) noexcept;
+int recvmmsg(int descriptor, mmsghdr* messages, unsigned count, int flags) noexcept;
+int sendmmsg(int descriptor, mmsghdr* messages, unsigned count, int flags) noexcept;
 
 // Descriptors.
 int close(int descriptor) noexcept;

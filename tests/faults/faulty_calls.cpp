@@ -199,6 +199,33 @@ ssize_t send(int descriptor, const void* bytes, std::size_t size, int flags) noe
                          [=] { return ::send(descriptor, bytes, asked, flags); });
 }
 
+// A datagram comes whole or not at all: only what waits, or how many are taken, is up to chance.
+
+ssize_t recvmsg(int descriptor, msghdr* message, int flags) noexcept {
+  return finding_nothing(Call::recvmsg, descriptor, flags,
+                         [=] { return ::recvmsg(descriptor, message, flags); });
+}
+
+ssize_t sendmsg(int descriptor, const msghdr* message, int flags) noexcept {
+  return finding_nothing(Call::sendmsg, descriptor, flags,
+                         [=] { return ::sendmsg(descriptor, message, flags); });
+}
+
+int recvmmsg(int descriptor, mmsghdr* messages, unsigned count, int flags) noexcept {
+  const auto asked = static_cast<unsigned>(cut_short(count));
+  const int got = finding_nothing(Call::recvmmsg, descriptor, flags, [=] {
+    return ::recvmmsg(descriptor, messages, asked, flags, nullptr);
+  });
+  if (asked < count && got > 0) tell_again(descriptor);
+  return got;
+}
+
+int sendmmsg(int descriptor, mmsghdr* messages, unsigned count, int flags) noexcept {
+  const auto asked = static_cast<unsigned>(cut_short(count));
+  return finding_nothing(Call::sendmmsg, descriptor, flags,
+                         [=] { return ::sendmmsg(descriptor, messages, asked, flags); });
+}
+
 int close(int descriptor) noexcept {
   {
     const std::lock_guard lock{watched_mutex};
