@@ -74,7 +74,7 @@ TEST(Remarks, NameTheDatagram) {
   one.size = 100;
   one.dropped = 1;
   EXPECT_EQ(remark_on(one),
-            "udp://127.0.0.1:5: cut: 15 of 100 bytes; before it the kernel dropped 1 datagram; "
+            "udp://127.0.0.1:5: cut: 15 of 100 bytes; the kernel dropped 1 datagram; "
             "#0000000a 4/9 came again");
 }
 

@@ -22,7 +22,7 @@ struct Arrival {
   std::string_view bytes;           ///< what was taken of it
   std::size_t size = bytes.size();  ///< of the whole; more than `bytes` where it was cut
   bool size_is_known = true;        ///< else it was more than `size`
-  std::uint64_t dropped = 0;        ///< others that the kernel threw away before it
+  std::uint64_t dropped = 0;        ///< others that the kernel threw away since the last
   std::optional<NumberAtFront> number = std::nullopt;
   Turn turn = {};  ///< where there is a number
 

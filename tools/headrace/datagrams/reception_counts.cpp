@@ -75,8 +75,7 @@ std::string remark_on(const Arrival& arrival) {
   std::string remarks;
   if (arrival.is_cut()) append(remarks, "cut: " + text_of_size(arrival));
   if (arrival.dropped > 0)
-    append(remarks,
-           fmt::format("before it the kernel dropped {}", counted(arrival.dropped, "datagram")));
+    append(remarks, fmt::format("the kernel dropped {}", counted(arrival.dropped, "datagram")));
   if (arrival.number) {
     const std::string name = to_text(arrival.number->number);
     if (arrival.turn.missing > 0)
