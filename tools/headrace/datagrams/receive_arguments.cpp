@@ -46,7 +46,7 @@ void add_receive_options(Options& options, ReceiveArguments& to) {
   options.add("--timeout", "TIME", to.timeout, parse_duration,
               "end when nothing has come for so long");
   options.add("--buffer", "BYTES", to.buffer, parse_buffer,
-              "take so many of a datagram, and say what was cut (default 64KiB: all)");
+              "take so many of each, and say what was cut (default 64KiB)");
   options.add("--kernel-buffer", "BYTES", to.kernel_buffer, parse_kernel_buffer,
               "what the kernel may queue (default: the system's)");
   options.add("--encoding", "NAME", to.encoding, parse_encoding,

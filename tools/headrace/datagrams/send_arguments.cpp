@@ -7,6 +7,7 @@
 #include "datagrams/encodings.hpp"
 #include "datagrams/numbering.hpp"
 #include "datagrams/send_command.hpp"
+#include "hex.hpp"
 #include "options.hpp"
 
 namespace headrace::tool {
@@ -59,6 +60,8 @@ std::string objection_to(const Address& to, const SendArguments& asked) {
   if (to.host() == "*") return "'*' is where to receive; name one host to send to";
   if (to.is_unix() && (asked.broadcast || asked.ttl != 0 || !asked.interface.empty()))
     return "--broadcast, --ttl and --interface are for udp://";
+  if (asked.hex && asked.text)
+    if (const auto digits = parse_hex(*asked.text); !digits) return "--hex: " + digits.error();
   if (asked.hex && !asked.encoding.empty()) return "--hex is bytes; leave out --encoding";
   if (asked.wait && asked.wait->count() == 0) return "--wait: 0s is no time at all";
   return {};
