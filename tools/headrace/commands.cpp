@@ -20,7 +20,7 @@ constexpr std::array<Command, 8> kCommands{{
     {"receive", "ADDR", "datagrams in", nullptr},
     {"chat", "ADDR", "terminal chat", nullptr},
     {"bench", "ADDR", "load a server and measure it", bench_command},
-    {"watch", "", "TCP states, live", nullptr},
+    {"watch", "[FILTER]", "TCP states, live", watch_command},
     {"models", "", "list the I/O models and what this machine can run", models_command},
 }};
 
