@@ -41,8 +41,14 @@ constexpr std::array<std::string_view, 13> kHelp{
 // Not more exact than it is kept.
 std::string interval_text(std::chrono::nanoseconds interval) {
   using namespace std::chrono;
-  return tool::written(interval < 1s ? duration_cast<milliseconds>(interval)
-                                     : 100ms * (interval / 100ms));
+  if (interval < 1s) return tool::written(duration_cast<milliseconds>(interval));
+  const auto tenths = duration_cast<milliseconds>(interval).count() / 100;
+  return tenths % 10 == 0 ? fmt::format("{}s", tenths / 10)
+                          : fmt::format("{}.{}s", tenths / 10, tenths % 10);
+}
+
+bool tells_loss(std::string_view sources) {
+  return sources.find("LOST") != sources.npos || sources.find("OVERRUN") != sources.npos;
 }
 
 }  // namespace
@@ -103,19 +109,15 @@ void View::draw_footer(Canvas& canvas) const {
     canvas.put_field(0, row, canvas.columns(), message, Style::bad);
     return;
   }
-  const std::string keys =
-      fmt::format("q quit  space pause  s sort: {}{}  r reverse  / filter  ? help",
-                  to_text(table.order()), table.is_reversed() ? " reversed" : "");
-  canvas.put_field(0, row, canvas.columns(), keys, Style::dim);
+  const bool lost = tells_loss(sources) || !consistent_;
   const std::string state = (consistent_ ? "" : "table changed while read; ") + sources;
-  if (keys.size() + 2 + state.size() < canvas.columns())
-    canvas.put_right(0, row, canvas.columns(), state,
-                     state.find("LOST") == state.npos && state.find("OVER") == state.npos
-                         ? Style::dim
-                         : Style::bad);
-  else if (row > 0 && (!consistent_ || sources.find("LOST") != sources.npos ||
-                       sources.find("OVER") != sources.npos))
-    canvas.put_field(0, row, canvas.columns(), state, Style::bad);
+  std::string keys = fmt::format("q quit  space pause  s sort: {}{}  r reverse  / filter  ? help",
+                                 to_text(table.order()), table.is_reversed() ? " reversed" : "");
+  if (lost && keys.size() + 2 + state.size() > canvas.columns()) keys = "q quit  ? help";
+  canvas.put_field(0, row, canvas.columns(), keys, Style::dim);
+  const std::size_t room = canvas.columns() - std::min(keys.size() + 2, canvas.columns());
+  if (lost || state.size() <= room)
+    canvas.put_right(canvas.columns() - room, row, room, state, lost ? Style::bad : Style::dim);
 }
 
 void View::draw_help(Canvas& canvas) const {

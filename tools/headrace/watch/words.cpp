@@ -40,6 +40,8 @@ nanoseconds left_of(const TcpSocket& socket, nanoseconds later) {
   return std::max(nanoseconds{0}, nanoseconds{socket.timer_remaining} - later);
 }
 
+std::string left_text(nanoseconds left) { return left == 0ns ? "now" : short_time(left); }
+
 std::string_view short_name(TcpTimer timer) {
   constexpr std::array<std::string_view, 5> kNames{"-", "rtx", "keep", "2msl", "probe"};
   return kNames.at(static_cast<std::size_t>(timer));
@@ -88,8 +90,7 @@ std::string age_text(const TcpSighting& sighting, nanoseconds later) {
 
 std::string timer_text(const TcpSocket& socket, nanoseconds later) {
   if (socket.timer == TcpTimer::none) return "-";
-  std::string text =
-      fmt::format("{} {}", to_text(socket.timer), short_time(left_of(socket, later)));
+  std::string text = fmt::format("{} {}", to_text(socket.timer), left_text(left_of(socket, later)));
   if (socket.tries != 0) text += fmt::format(" ({})", ordinal(socket.tries));
   return text;
 }
@@ -97,11 +98,10 @@ std::string timer_text(const TcpSocket& socket, nanoseconds later) {
 std::string short_timer(const TcpSocket& socket, nanoseconds later) {
   if (socket.timer == TcpTimer::none) return "-";
   const nanoseconds left = left_of(socket, later);
-  const std::string time = left < 1s || left >= 1min
-                               ? short_time(left)
-                               : fmt::format("{:.1f}s", duration<double>(left).count());
-  return fmt::format("{} {}", short_name(socket.timer),
-                     left >= 10s && left < 1min ? fmt::format("{}s", left / 1s) : time);
+  const std::string text = left < 1s || left >= 1min ? left_text(left)
+                           : left >= 10s             ? fmt::format("{}s", left / 1s)
+                                         : fmt::format("{}.{}s", left / 1s, left / 100ms % 10);
+  return fmt::format("{} {}", short_name(socket.timer), text);
 }
 
 std::string owner_text(const TcpSocket& socket) {
