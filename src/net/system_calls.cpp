@@ -116,6 +116,12 @@ int open_lock_file(const char* path) noexcept {
 
 int lock_file(int descriptor) noexcept { return checked(::flock(descriptor, LOCK_EX | LOCK_NB)); }
 
+int open_file(const char* path, int flags) noexcept { return checked(::open(path, flags)); }
+
+int make_directory(const char* path) noexcept { return checked(::mkdir(path, 0700)); }
+
+int remove_directory(const char* path) noexcept { return checked(::rmdir(path)); }
+
 int select(int count, fd_set* readable, fd_set* writable, timeval* limit) noexcept {
   return checked(::select(count, readable, writable, nullptr, limit));
 }

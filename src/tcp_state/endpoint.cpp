@@ -13,6 +13,8 @@ namespace headrace {
 namespace {
 
 constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+constexpr TcpHost kEverything{};
+constexpr TcpHost kEveryIpv4{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0};
 
 }  // namespace
 
@@ -46,8 +48,10 @@ TcpEndpointText::TcpEndpointText(const TcpEndpoint& endpoint) noexcept {
 
 bool TcpFilter::matches(const TcpEndpoint& end) const noexcept {
   if (port != 0 && end.port != port) return false;
-  return host_count == 0 || std::find(hosts.begin(), hosts.begin() + host_count, end.host) !=
-                                hosts.begin() + host_count;
+  if (host_count == 0) return true;
+  const auto last = hosts.begin() + host_count;
+  if (std::find(hosts.begin(), last, end.host) != last) return true;
+  return port != 0 && (end.host == kEverything || end.host == kEveryIpv4);
 }
 
 }  // namespace headrace

@@ -267,6 +267,18 @@ int lock_file(int descriptor) noexcept {
   return call(Call::lock_file, [=] { return ::flock(descriptor, LOCK_EX | LOCK_NB); });
 }
 
+int open_file(const char* path, int flags) noexcept {
+  return call(Call::open_file, [=] { return ::open(path, flags); });
+}
+
+int make_directory(const char* path) noexcept {
+  return call(Call::make_directory, [=] { return ::mkdir(path, 0700); });
+}
+
+int remove_directory(const char* path) noexcept {
+  return call(Call::remove_directory, [=] { return ::rmdir(path); });
+}
+
 int select(int count, fd_set* readable, fd_set* writable, timeval* limit) noexcept {
   return interruptible(Call::select,
                        [=] { return ::select(count, readable, writable, nullptr, limit); });

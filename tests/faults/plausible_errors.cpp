@@ -10,15 +10,47 @@ namespace headrace::faults {
 
 namespace {
 
-constexpr std::array<std::string_view, kCalls> kNames{
-    "socket",      "bind",          "listen",     "connect",       "accept4",
-    "getsockname", "getpeername",   "getsockopt", "setsockopt",    "shutdown",
-    "recv",        "send",          "close",      "duplicate",     "set_nonblocking",
-    "make_pipe",   "eventfd",       "read",       "write",         "unlink",
-    "chmod",       "fchmod",        "lstat",      "fstat",         "open_lock_file",
-    "lock_file",   "select",        "poll",       "epoll_create1", "epoll_ctl",
-    "epoll_wait",  "futex_wait",    "fork",       "waitpid",       "kill",
-    "pidfd_open",  "create_thread", "map_memory"};
+constexpr std::array<std::string_view, kCalls> kNames{"socket",
+                                                      "bind",
+                                                      "listen",
+                                                      "connect",
+                                                      "accept4",
+                                                      "getsockname",
+                                                      "getpeername",
+                                                      "getsockopt",
+                                                      "setsockopt",
+                                                      "shutdown",
+                                                      "recv",
+                                                      "send",
+                                                      "close",
+                                                      "duplicate",
+                                                      "set_nonblocking",
+                                                      "make_pipe",
+                                                      "eventfd",
+                                                      "read",
+                                                      "write",
+                                                      "unlink",
+                                                      "chmod",
+                                                      "fchmod",
+                                                      "lstat",
+                                                      "fstat",
+                                                      "open_lock_file",
+                                                      "lock_file",
+                                                      "open_file",
+                                                      "make_directory",
+                                                      "remove_directory",
+                                                      "select",
+                                                      "poll",
+                                                      "epoll_create1",
+                                                      "epoll_ctl",
+                                                      "epoll_wait",
+                                                      "futex_wait",
+                                                      "fork",
+                                                      "waitpid",
+                                                      "kill",
+                                                      "pidfd_open",
+                                                      "create_thread",
+                                                      "map_memory"};
 
 template <int... kErrors>
 constexpr std::array<int, sizeof...(kErrors)> kSome{kErrors...};
@@ -78,6 +110,12 @@ std::span<const int> plausible_errors(Call call) noexcept {
       return kSome<EACCES, EMFILE, ENOENT, EROFS>;
     case Call::lock_file:
       return kSome<EINTR, ENOLCK, EWOULDBLOCK>;
+    case Call::open_file:
+      return kSome<EACCES, EMFILE, ENOENT>;
+    case Call::make_directory:
+      return kSome<EACCES, EEXIST, ENOMEM>;
+    case Call::remove_directory:
+      return kSome<EBUSY, EACCES>;
     case Call::poll:
       return kSome<EINTR, ENOMEM>;
     case Call::select:
