@@ -87,6 +87,7 @@ int join_thread(pthread_t thread) noexcept;                // pthread_join(3)
 
 // Memory.
 void* map_memory(std::size_t size, bool shared) noexcept;  // mmap(2), anonymous; null for ENOMEM
+void* map_descriptor(int descriptor, std::size_t size) noexcept;  // mmap(2), shared; null: failed
 void unmap_memory(void* at, std::size_t size) noexcept;
 
 }  // namespace headrace::sys
