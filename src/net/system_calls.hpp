@@ -55,8 +55,11 @@ int chmod(const char* path, mode_t mode) noexcept;
 int fchmod(int descriptor, mode_t mode) noexcept;
 int lstat(const char* path, struct ::stat* status) noexcept;  // does not follow a symbolic link
 int fstat(int descriptor, struct ::stat* status) noexcept;
-int open_lock_file(const char* path) noexcept;  // open(2): O_CREAT, 0600
-int lock_file(int descriptor) noexcept;         // flock(2), exclusive, without waiting
+int open_lock_file(const char* path) noexcept;        // open(2): O_CREAT, 0600
+int lock_file(int descriptor) noexcept;               // flock(2), exclusive, without waiting
+int open_file(const char* path, int flags) noexcept;  // open(2) of a file that is there
+int make_directory(const char* path) noexcept;        // mkdir(2), 0700
+int remove_directory(const char* path) noexcept;      // rmdir(2)
 
 // Waiting.
 int select(int count, fd_set* readable, fd_set* writable, timeval* limit) noexcept;
@@ -90,6 +93,7 @@ int detach_thread(pthread_t thread) noexcept;              // pthread_detach(3)
 
 // Memory.
 void* map_memory(std::size_t size, bool shared) noexcept;  // mmap(2), anonymous; null for ENOMEM
+void* map_descriptor(int descriptor, std::size_t size) noexcept;  // mmap(2), shared; null: failed
 void unmap_memory(void* at, std::size_t size) noexcept;
 
 }  // namespace headrace::sys

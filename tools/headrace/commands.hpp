@@ -20,6 +20,7 @@ using Words = std::vector<std::string>;
 [[nodiscard]] int send_command(const Words& words);
 [[nodiscard]] int receive_command(const Words& words);
 [[nodiscard]] int bench_command(const Words& words);
+[[nodiscard]] int watch_command(const Words& words);
 [[nodiscard]] int models_command(const Words& words);
 
 /// A row of the table of commands. Static storage.
