@@ -165,6 +165,7 @@ check: format-check tidy strict asan tsan ## Before you push: format, clang-tidy
 nightly: export HEADRACE_NIGHTLY := 1
 nightly: ## Everything that takes long: the tests read HEADRACE_NIGHTLY=1
 	@echo '== nightly: this takes hours'
+	scripts/install-packages.sh nightly
 	$(MAKE) test PATIENCE=20
 	$(MAKE) asan PATIENCE=20
 	$(MAKE) tsan PATIENCE=20 TSAN_SUITES=.
