@@ -16,11 +16,14 @@ namespace headrace::detail {
 
 /// DatagramCounts, where several processes see them. Written by one worker each; but `dropped` is
 /// the kernel's number, and of a socket that workers share they all write the same one.
-struct DatagramTally {
+struct alignas(64) DatagramTally {
   std::atomic<std::uint64_t> received, bytes_received, sent, bytes_sent, failed, truncated,
       unanswered, limited;
   std::atomic<std::uint64_t> dropped;
+  std::atomic<bool> closed_to_new;  // what is dropped now is dropped on purpose
 };
+
+[[nodiscard]] DatagramCounts counts_of(const DatagramTally& tally) noexcept;
 
 inline void raise_to(std::atomic<std::uint64_t>& highest, std::uint64_t value) noexcept {
   std::uint64_t seen = highest.load(std::memory_order_relaxed);
@@ -49,8 +52,9 @@ struct DatagramSide {
   Endpoint local{};                    // where it was bound
   std::span<const Endpoint> server{};  // where the sockets of the same server are
   bool connected = false;
-  bool closed_to_new = false;  // what is dropped now is dropped on purpose
 };
+
+void look_for_drops(SocketRecord& socket) noexcept;
 
 /// How recvmsg(2) is asked for a datagram into `block`.
 msghdr receiving_into(BufferBlock* block, iovec& bytes) noexcept;

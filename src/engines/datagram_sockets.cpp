@@ -53,9 +53,27 @@ Result<SocketRecord*> adopt_datagrams(EngineCore& engine, net::Socket socket,
   return record;
 }
 
-void end_datagrams(SocketRecord& socket) noexcept {
+// The kernel tells with a datagram how many were dropped before it; of those behind the last it
+// must be asked.
+void look_for_drops(SocketRecord& socket) noexcept {
   DatagramSide& side = *socket.datagram;
-  if (!side.closed_to_new) raise_to(*side.dropped, net::drops_of(socket.descriptor));
+  if (!side.tally->closed_to_new) raise_to(*side.dropped, net::drops_of(socket.descriptor));
+}
+
+DatagramCounts counts_of(const DatagramTally& tally) noexcept {
+  return {.received = value_of(tally.received),
+          .bytes_received = value_of(tally.bytes_received),
+          .sent = value_of(tally.sent),
+          .bytes_sent = value_of(tally.bytes_sent),
+          .failed = value_of(tally.failed),
+          .truncated = value_of(tally.truncated),
+          .dropped = value_of(tally.dropped),
+          .unanswered = value_of(tally.unanswered),
+          .limited = value_of(tally.limited)};
+}
+
+void end_datagrams(SocketRecord& socket) noexcept {
+  look_for_drops(socket);
   delete std::exchange(socket.datagram, nullptr);
 }
 
@@ -133,18 +151,10 @@ bool Datagram::is_own(const Endpoint& sender) const noexcept {
 }
 
 DatagramCounts Datagram::counts() const noexcept {
-  DatagramSide& side = *socket_->datagram;
-  if (!side.closed_to_new) detail::raise_to(*side.dropped, net::drops_of(socket_->descriptor));
-  const DatagramTally& tally = *side.tally;
-  return {.received = value_of(tally.received),
-          .bytes_received = value_of(tally.bytes_received),
-          .sent = value_of(tally.sent),
-          .bytes_sent = value_of(tally.bytes_sent),
-          .failed = value_of(tally.failed),
-          .truncated = value_of(tally.truncated),
-          .dropped = value_of(*side.dropped),
-          .unanswered = value_of(tally.unanswered),
-          .limited = value_of(tally.limited)};
+  detail::look_for_drops(*socket_);
+  DatagramCounts counts = detail::counts_of(*socket_->datagram->tally);
+  counts.dropped = value_of(*socket_->datagram->dropped);
+  return counts;
 }
 
 void Datagram::note(Unanswered why) noexcept {

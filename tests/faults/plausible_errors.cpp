@@ -10,48 +10,16 @@ namespace headrace::faults {
 
 namespace {
 
-constexpr std::array<std::string_view, kCalls> kNames{"socket",
-                                                      "bind",
-                                                      "listen",
-                                                      "connect",
-                                                      "accept4",
-                                                      "getsockname",
-                                                      "getpeername",
-                                                      "getsockopt",
-                                                      "setsockopt",
-                                                      "shutdown",
-                                                      "recv",
-                                                      "send",
-                                                      "recvmsg",
-                                                      "sendmsg",
-                                                      "recvmmsg",
-                                                      "sendmmsg",
-                                                      "close",
-                                                      "duplicate",
-                                                      "set_nonblocking",
-                                                      "make_pipe",
-                                                      "eventfd",
-                                                      "read",
-                                                      "write",
-                                                      "unlink",
-                                                      "chmod",
-                                                      "fchmod",
-                                                      "lstat",
-                                                      "fstat",
-                                                      "open_lock_file",
-                                                      "lock_file",
-                                                      "select",
-                                                      "poll",
-                                                      "epoll_create1",
-                                                      "epoll_ctl",
-                                                      "epoll_wait",
-                                                      "futex_wait",
-                                                      "fork",
-                                                      "waitpid",
-                                                      "kill",
-                                                      "pidfd_open",
-                                                      "create_thread",
-                                                      "map_memory"};
+constexpr std::array<std::string_view, kCalls> kNames{
+    "socket",      "bind",          "listen",     "connect",         "accept4",
+    "getsockname", "getpeername",   "getsockopt", "setsockopt",      "shutdown",
+    "recv",        "send",          "recvmsg",    "sendmsg",         "recvmmsg",
+    "sendmmsg",    "close",         "duplicate",  "set_nonblocking", "set_blocking",
+    "make_pipe",   "eventfd",       "read",       "write",           "unlink",
+    "chmod",       "fchmod",        "lstat",      "fstat",           "open_lock_file",
+    "lock_file",   "select",        "poll",       "epoll_create1",   "epoll_ctl",
+    "epoll_wait",  "futex_wait",    "fork",       "waitpid",         "kill",
+    "pidfd_open",  "create_thread", "map_memory"};
 
 template <int... kErrors>
 constexpr std::array<int, sizeof...(kErrors)> kSome{kErrors...};
@@ -140,6 +108,7 @@ std::span<const int> plausible_errors(Call call) noexcept {
     case Call::map_memory:
       return kSome<ENOMEM>;
     case Call::set_nonblocking:
+    case Call::set_blocking:
     case Call::kill:
     case Call::write:
       break;
