@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <span>
 
 #include "engines/buffer_pool.hpp"
@@ -45,14 +46,28 @@ inline DatagramHead& head_of(BufferBlock* block) noexcept {
   return *reinterpret_cast<DatagramHead*>(block + 1);
 }
 
+class DatagramBatch;
+
 struct DatagramSide {
+  DatagramSide() noexcept;
+  DatagramSide(const DatagramSide&) = delete;
+  DatagramSide& operator=(const DatagramSide&) = delete;
+  ~DatagramSide();
+
   DatagramTally own{};
   DatagramTally* tally = &own;  // a server's are in memory that its children share
   std::atomic<std::uint64_t>* dropped = &own.dropped;
   Endpoint local{};                    // where it was bound
   std::span<const Endpoint> server{};  // where the sockets of the same server are
   bool connected = false;
+  std::unique_ptr<DatagramBatch> batch{};  // null under a blocking engine
 };
+
+/// What lies in a block, to be sent to whoever its head names.
+inline Outgoing outgoing_of(const Lease& lease) noexcept {
+  const auto* const bytes = reinterpret_cast<const std::byte*>(lease.block) + lease.begin;
+  return {{bytes, lease.size}, &head_of(lease.block).sender};
+}
 
 void look_for_drops(SocketRecord& socket) noexcept;
 

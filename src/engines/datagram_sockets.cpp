@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <new>
 
+#include "engines/datagram_batch.hpp"
 #include "engines/datagram_side.hpp"
 #include "engines/engine_core.hpp"
 #include "net/unix_path.hpp"
@@ -49,9 +50,20 @@ Result<SocketRecord*> adopt_datagrams(EngineCore& engine, net::Socket socket,
   if (const auto local = net::local_address(socket.descriptor()))
     side->local = net::to_endpoint(*local);
   auto record = engine.adopt(std::move(socket), transport);
-  if (record) (*record)->datagram = side.release();
-  return record;
+  if (!record) return record;
+  if (engine.socket_mode() == net::Blocking::no) {
+    side->batch.reset(new (std::nothrow) DatagramBatch{**record});
+    engine.buffers.keep(DatagramBatch::kBlocks);
+  }
+  (*record)->datagram = side.release();
+  if (engine.socket_mode() == net::Blocking::yes || (*record)->datagram->batch != nullptr)
+    return record;
+  engine.close(**record);
+  return fail(Errc::out_of_memory, "new");
 }
+
+DatagramSide::DatagramSide() noexcept = default;
+DatagramSide::~DatagramSide() = default;
 
 // The kernel tells with a datagram how many were dropped before it; of those behind the last it
 // must be asked.
@@ -74,6 +86,7 @@ DatagramCounts counts_of(const DatagramTally& tally) noexcept {
 
 void end_datagrams(SocketRecord& socket) noexcept {
   look_for_drops(socket);
+  socket.datagram->batch.reset();  // sends what was posted, and counts it
   delete std::exchange(socket.datagram, nullptr);
 }
 
