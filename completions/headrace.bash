@@ -20,7 +20,7 @@ _headrace_options() {  # the options of the command $1
   case $1 in
     serve)
       echo -h --help --listen --model --workers --backlog --max-connections --max-per-address --idle-timeout \
-        --drain --stats --log-format --interactive -v --verbose
+        --drain --stats --log-format --rate-limit --allow-reflect --interactive -v --verbose
       ;;
     send)
       echo -h --help --hex --file --count --interval --encoding --ttl --interface --broadcast --wait
@@ -38,7 +38,7 @@ _headrace_options() {  # the options of the command $1
 
 _headrace_takes_value() {
   case $1 in
-    --listen | --model | --workers | --backlog | --max-connections | --max-per-address | --idle-timeout | --drain | \
+    --listen | --model | --workers | --backlog | --max-connections | --max-per-address | --idle-timeout | --rate-limit | --drain | \
       --stats | --log-format | -c | --connections | --size | -d | --duration | -n | --messages | --in-flight | \
       --timeout | --file | --count | --interval | --encoding | --ttl | --interface | --join | --buffer | \
       --kernel-buffer) return 0 ;;
