@@ -7,7 +7,8 @@ _headrace_values() {  # what may follow the option $1; nothing where only the us
     --model) echo iterative process prefork thread pool polling select poll epoll-level epoll-edge io_uring ;;
     --log-format) echo text json ;;
     --workers) echo auto ;;
-    --idle-timeout) echo never ;;
+    --idle-timeout | --linger) echo never ;;
+    --encoding) echo utf-8 gb2312 gbk gb18030 big5 shift_jis euc-jp iso-2022-jp euc-kr latin1 utf-16le ;;
     --max-connections | --max-per-address) echo none ;;
   esac
 }
@@ -17,6 +18,9 @@ _headrace_options() {  # the options of the command $1
     serve)
       echo -h --help --listen --model --workers --backlog --max-connections --max-per-address --idle-timeout \
         --drain --stats --log-format --interactive -v --verbose
+      ;;
+    connect)
+      echo -h --help --encoding --crlf --hex --source --timeout --retry --wait --linger
       ;;
     bench) echo -h --help -c --connections --size -d --duration -n --messages --in-flight --timeout --verify --json ;;
     models) echo -h --help --json ;;
@@ -29,7 +33,7 @@ _headrace_takes_value() {
   case $1 in
     --listen | --model | --workers | --backlog | --max-connections | --max-per-address | --idle-timeout | --drain | \
       --stats | --log-format | -c | --connections | --size | -d | --duration | -n | --messages | --in-flight | \
-      --timeout) return 0 ;;
+      --timeout | --encoding | --source | --retry | --wait | --linger) return 0 ;;
   esac
   return 1
 }
@@ -40,7 +44,7 @@ _headrace() {
   if [[ $word == '=' ]]; then word=''; fi
   if [[ $before == '=' ]]; then before=${COMP_WORDS[COMP_CWORD - 2]}; fi
   if ((COMP_CWORD == 1)); then
-    choices="serve bench models help $(_headrace_options '')"
+    choices="serve connect bench models help $(_headrace_options '')"
   elif _headrace_takes_value "$before"; then
     choices=$(_headrace_values "$before")
   elif [[ $word == -* ]]; then
@@ -48,7 +52,7 @@ _headrace() {
   elif [[ $command == serve ]]; then
     choices="echo discard reply talk $(_headrace_options serve)"
   elif [[ $command == help ]]; then
-    choices='serve bench models'
+    choices='serve connect bench models'
   else
     choices=$(_headrace_options "$command")
   fi

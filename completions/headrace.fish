@@ -5,12 +5,13 @@
 complete -c headrace -f
 
 complete -c headrace -n __fish_use_subcommand -a serve -d 'Run a service under any I/O model'
+complete -c headrace -n __fish_use_subcommand -a connect -d 'Interactive or piped client'
 complete -c headrace -n __fish_use_subcommand -a bench -d 'Load a server and measure it'
 complete -c headrace -n __fish_use_subcommand -a models -d 'List the I/O models and what this machine can run'
 complete -c headrace -n __fish_use_subcommand -a help -d 'Options and examples of a command'
 complete -c headrace -s h -l help -d 'Show the options'
 complete -c headrace -n __fish_use_subcommand -l version -d 'Show the version'
-complete -c headrace -n '__fish_seen_subcommand_from help' -a 'serve bench models'
+complete -c headrace -n '__fish_seen_subcommand_from help' -a 'serve connect bench models'
 
 set -l serve -n '__fish_seen_subcommand_from serve'
 complete -c headrace $serve -a echo -d 'Send back what is received'
@@ -30,6 +31,17 @@ complete -c headrace $serve -x -l stats -d 'A line of counts so often'
 complete -c headrace $serve -x -l log-format -d 'Of the log on stderr' -a 'text json'
 complete -c headrace $serve -l interactive -d 'Take commands on standard input'
 complete -c headrace $serve -s v -l verbose -d 'Log each arrival, message and departure'
+
+set -l connect -n '__fish_seen_subcommand_from connect'
+complete -c headrace $connect -x -l encoding -d 'What the peer speaks' \
+    -a 'utf-8 gb2312 gbk gb18030 big5 shift_jis euc-jp iso-2022-jp euc-kr latin1 utf-16le'
+complete -c headrace $connect -l crlf -d 'Lines that are sent end in CR LF'
+complete -c headrace $connect -l hex -d 'Bytes as hexadecimal digits, both ways'
+complete -c headrace $connect -x -l source -d 'The local address'
+complete -c headrace $connect -x -l timeout -d 'To connect, names included' -a never
+complete -c headrace $connect -x -l retry -d 'Try so often again'
+complete -c headrace $connect -x -l wait -d 'Datagrams: for answers after the end of input'
+complete -c headrace $connect -x -l linger -d 'Silence after the end of input that ends it' -a never
 
 set -l bench -n '__fish_seen_subcommand_from bench'
 complete -c headrace $bench -x -s c -l connections -d 'Connections, all open at once'

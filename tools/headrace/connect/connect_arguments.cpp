@@ -22,18 +22,23 @@ constexpr std::string_view kExamples =
   printf 'hello\n' | headrace connect 7788
   headrace connect example.com:80 --crlf < request.txt
   headrace connect 127.0.0.1:7789 --encoding gb18030     # you see and type UTF-8
+  headrace connect udp://127.0.0.1:8088                  # each line is a datagram
   headrace connect unix:/tmp/echo.sock < big.bin > back.bin
 )";
 
 Parsed<Address> parse_peer(std::string_view text) {
-  const auto checked = parse_stream_address(text);
-  if (!checked) return std::unexpected(checked.error());
-  const Address address = *Address::parse(text);
-  if (address.host() == "*")
+  if (text.starts_with('/')) return std::unexpected(parse_stream_address(text).error());
+  const auto address = Address::parse(text);
+  if (!address)
+    return std::unexpected(fmt::format("'{}' is no address: {}", text, address.error().call));
+  if (address->host() == "*")
     return std::unexpected(std::string{"'*' is where to listen; name one host to connect to"});
-  if (!address.is_unix() && address.port() == 0)
+  if (address->host() == "broadcast" && !address->is_stream())
+    return std::unexpected(
+        std::string{"a connection has one peer; broadcast with 'headrace send'"});
+  if (!address->is_unix() && address->port() == 0)
     return std::unexpected(std::string{"port 0 is nobody's; name one"});
-  return address;
+  return *address;
 }
 
 // An address of which the port may be left out, or all but the port: then any address.
@@ -48,6 +53,12 @@ Parsed<Address> parse_source(std::string_view text) {
       return *host;
   return std::unexpected(
       fmt::format("'{}' is no local address; write 192.0.2.1, [::1]:5000, :5000", text));
+}
+
+// The same host and port, or path, for another transport.
+Address of_kind(const Address& address, Transport transport) noexcept {
+  return address.is_unix() ? Address::local(transport, address.path())
+                           : Address::ip(transport, address.host(), address.port());
 }
 
 Parsed<std::string> parse_wire_encoding(std::string_view text) {
@@ -94,6 +105,9 @@ void add_connect_options(Options& options, ConnectArguments& to) {
               "to connect, names included; or never (default 10s)");
   options.add("--retry", "N", to.retries, number_from<std::uint64_t>(0),
               fmt::format("try so often again, a second apart (default {})", to.retries));
+  options.add(
+      "--wait", "TIME", to.wait, parse_duration,
+      fmt::format("datagrams: for answers after the end of input (default {})", written(to.wait)));
   options.add("--linger", "TIME", to.linger, parse_idle_timeout,
               "silence after the end of input that ends it; or never (default 5s)");
 }
@@ -108,6 +122,7 @@ int check_and_connect(const Options& options, std::string text, ConnectArguments
     return options.complain_about("--hex is bytes; leave out --encoding and --crlf");
   if (asked.source && asked.source->is_unix() != asked.address.is_unix())
     return options.complain_about("--source must be of the same kind as ADDR");
+  if (asked.source) asked.source = of_kind(*asked.source, asked.address.transport());
   return run_connect(asked);
 }
 
@@ -123,8 +138,10 @@ int connect_command(const Words& words) {
            "Sends stdin to ADDR and writes what comes to stdout, until the peer ends.\n"
            "The end of stdin is passed on (FIN) and the peer heard to its own end; if it stays\n"
            "silent for --linger instead, that is said, with status 1.  On a terminal what comes\n"
-           "is escaped, and a missing ADDR is asked for.\n"
-           "ADDR: tcp://HOST:PORT, HOST:PORT, PORT (loopback), unix:/PATH, unix:@NAME.\n"
+           "is escaped, and a missing ADDR is asked for.  To udp:// each line that is typed is a\n"
+           "datagram, or what one read of a pipe gives.\n"
+           "ADDR: tcp://HOST:PORT, HOST:PORT, PORT (loopback), unix:/PATH, unix:@NAME,\n"
+           "udp://HOST:PORT, unix-datagram:/PATH.\n"
            "TIME: 500ms, 5s, 2m."}};
   options.add_argument("address", address, as_it_is);
   add_connect_options(options, asked);
