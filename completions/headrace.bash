@@ -8,8 +8,11 @@ _headrace_values() {  # what may follow the option $1; nothing where only the us
     --log-format) echo text json ;;
     --workers) echo auto ;;
     --idle-timeout | --linger) echo never ;;
-    --encoding) echo utf-8 gb2312 gbk gb18030 big5 shift_jis euc-jp iso-2022-jp euc-kr latin1 utf-16le ;;
     --max-connections | --max-per-address) echo none ;;
+    --encoding) echo utf-8 gb2312 gbk gb18030 big5 shift_jis euc-jp euc-kr utf-16le \
+      koi8-r latin1 windows-1252 ;;
+    --interface) if [[ -d /sys/class/net ]]; then ls /sys/class/net; fi ;;
+    --file) compgen -f ;;
   esac
 }
 
@@ -22,6 +25,13 @@ _headrace_options() {  # the options of the command $1
     connect)
       echo -h --help --encoding --crlf --hex --source --timeout --retry --wait --linger
       ;;
+    send)
+      echo -h --help --hex --file --count --interval --encoding --ttl --interface --broadcast --wait
+      ;;
+    receive)
+      echo -h --help --broadcast --join --interface --count --timeout --buffer --kernel-buffer --encoding --hex \
+        --json --raw -v --verbose
+      ;;
     bench) echo -h --help -c --connections --size -d --duration -n --messages --in-flight --timeout --verify --json ;;
     models) echo -h --help --json ;;
     help) ;;
@@ -33,7 +43,8 @@ _headrace_takes_value() {
   case $1 in
     --listen | --model | --workers | --backlog | --max-connections | --max-per-address | --idle-timeout | --drain | \
       --stats | --log-format | -c | --connections | --size | -d | --duration | -n | --messages | --in-flight | \
-      --timeout | --encoding | --source | --retry | --wait | --linger) return 0 ;;
+      --timeout | --file | --count | --interval | --encoding | --ttl | --interface | --join | --buffer | \
+      --kernel-buffer | --source | --retry | --wait | --linger) return 0 ;;
   esac
   return 1
 }
@@ -44,7 +55,7 @@ _headrace() {
   if [[ $word == '=' ]]; then word=''; fi
   if [[ $before == '=' ]]; then before=${COMP_WORDS[COMP_CWORD - 2]}; fi
   if ((COMP_CWORD == 1)); then
-    choices="serve connect bench models help $(_headrace_options '')"
+    choices="serve connect send receive bench models help $(_headrace_options '')"
   elif _headrace_takes_value "$before"; then
     choices=$(_headrace_values "$before")
   elif [[ $word == -* ]]; then
@@ -52,7 +63,7 @@ _headrace() {
   elif [[ $command == serve ]]; then
     choices="echo discard reply talk $(_headrace_options serve)"
   elif [[ $command == help ]]; then
-    choices='serve connect bench models'
+    choices='serve connect send receive bench models'
   else
     choices=$(_headrace_options "$command")
   fi

@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// `headrace connect`: its options, which of them go together, and the address asked for when there
-// is none.
-#include <cerrno>
-
-#include <unistd.h>
-
+// `headrace connect`: its options, and which of them go together.
 #include <fmt/format.h>
 
 #include "connect/connect_command.hpp"
+#include "datagrams/datagram_address.hpp"
+#include "datagrams/encodings.hpp"
 #include "options.hpp"
-#include "output.hpp"
 #include "values.hpp"
 
 namespace headrace::tool {
@@ -61,41 +57,8 @@ Address of_kind(const Address& address, Transport transport) noexcept {
                            : Address::ip(transport, address.host(), address.port());
 }
 
-Parsed<std::string> parse_wire_encoding(std::string_view text) {
-  for (const bool outward : {false, true})
-    if (!(outward ? Transcoder::open("UTF-8", text) : Transcoder::open(text, "UTF-8")))
-      return std::unexpected(
-          fmt::format("no encoding is called '{}'; 'iconv -l' lists them", text));
-  return std::string{text};
-}
-
-// A line that a person types; nothing at the end of the input. Byte by byte: what comes behind it
-// is for the peer.
-std::string ask(std::string_view question) {
-  std::string answer;
-  (void)::write(STDERR_FILENO, question.data(), question.size());  // unseen, it is still asked
-  for (char c = 0; c != '\n';) {
-    const ssize_t count = ::read(STDIN_FILENO, &c, 1);
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return {};
-    if (c != '\n') answer += c;
-  }
-  return answer;
-}
-
-// "ip:" and "port:", as the seeds ask; empty where nobody sits at a terminal.
-std::string ask_for_peer() {
-  if (::isatty(STDIN_FILENO) == 0 || ::isatty(STDERR_FILENO) == 0) return {};
-  const std::string host = ask("ip:");
-  if (host.empty() || host.contains("://") || host.starts_with("unix:")) return host;
-  const std::string port = ask("port:");
-  if (port.empty()) return {};
-  const bool needs_brackets = host.contains(':') && !host.starts_with('[');
-  return needs_brackets ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);
-}
-
 void add_connect_options(Options& options, ConnectArguments& to) {
-  options.add("--encoding", "NAME", to.format.encoding, parse_wire_encoding,
+  options.add("--encoding", "NAME", to.format.encoding, parse_encoding,
               "what the peer speaks, e.g. gb2312; you type and see UTF-8");
   options.add_flag("--crlf", to.format.crlf, "lines that are sent end in CR LF");
   options.add_flag("--hex", to.format.hex, "bytes as hexadecimal digits, both ways");
@@ -113,7 +76,7 @@ void add_connect_options(Options& options, ConnectArguments& to) {
 }
 
 int check_and_connect(const Options& options, std::string text, ConnectArguments& asked) {
-  if (text.empty()) text = ask_for_peer();
+  if (text.empty()) text = ask_for_address();
   if (text.empty()) return options.complain_about("which ADDR? Write e.g. 'headrace connect 7788'");
   const auto address = parse_peer(text);
   if (!address) return options.complain_about("address: " + address.error());
