@@ -7,7 +7,7 @@ _headrace_values() {  # what may follow the option $1; nothing where only the us
     --model) echo iterative process prefork thread pool polling select poll epoll-level epoll-edge io_uring ;;
     --log-format) echo text json ;;
     --workers) echo auto ;;
-    --idle-timeout) echo never ;;
+    --idle-timeout | --linger) echo never ;;
     --max-connections | --max-per-address) echo none ;;
     --encoding) echo utf-8 gb2312 gbk gb18030 big5 shift_jis euc-jp euc-kr utf-16le \
       koi8-r latin1 windows-1252 ;;
@@ -21,6 +21,9 @@ _headrace_options() {  # the options of the command $1
     serve)
       echo -h --help --listen --model --workers --backlog --max-connections --max-per-address --idle-timeout \
         --drain --stats --log-format --rate-limit --allow-reflect --interactive -v --verbose
+      ;;
+    connect)
+      echo -h --help --encoding --crlf --hex --source --timeout --retry --wait --linger
       ;;
     send)
       echo -h --help --hex --file --count --interval --encoding --ttl --interface --broadcast --wait
@@ -41,7 +44,7 @@ _headrace_takes_value() {
     --listen | --model | --workers | --backlog | --max-connections | --max-per-address | --idle-timeout | --rate-limit | --drain | \
       --stats | --log-format | -c | --connections | --size | -d | --duration | -n | --messages | --in-flight | \
       --timeout | --file | --count | --interval | --encoding | --ttl | --interface | --join | --buffer | \
-      --kernel-buffer) return 0 ;;
+      --kernel-buffer | --source | --retry | --wait | --linger) return 0 ;;
   esac
   return 1
 }
@@ -52,7 +55,7 @@ _headrace() {
   if [[ $word == '=' ]]; then word=''; fi
   if [[ $before == '=' ]]; then before=${COMP_WORDS[COMP_CWORD - 2]}; fi
   if ((COMP_CWORD == 1)); then
-    choices="serve send receive bench models help $(_headrace_options '')"
+    choices="serve connect send receive bench models help $(_headrace_options '')"
   elif _headrace_takes_value "$before"; then
     choices=$(_headrace_values "$before")
   elif [[ $word == -* ]]; then
@@ -60,7 +63,7 @@ _headrace() {
   elif [[ $command == serve ]]; then
     choices="echo discard reply talk $(_headrace_options serve)"
   elif [[ $command == help ]]; then
-    choices='serve send receive bench models'
+    choices='serve connect send receive bench models'
   else
     choices=$(_headrace_options "$command")
   fi

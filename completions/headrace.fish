@@ -5,6 +5,7 @@
 complete -c headrace -f
 
 complete -c headrace -n __fish_use_subcommand -a serve -d 'Run a service under any I/O model'
+complete -c headrace -n __fish_use_subcommand -a connect -d 'Interactive or piped client'
 complete -c headrace -n __fish_use_subcommand -a send -d 'Datagrams out'
 complete -c headrace -n __fish_use_subcommand -a receive -d 'Datagrams in'
 complete -c headrace -n __fish_use_subcommand -a bench -d 'Load a server and measure it'
@@ -12,7 +13,7 @@ complete -c headrace -n __fish_use_subcommand -a models -d 'List the I/O models 
 complete -c headrace -n __fish_use_subcommand -a help -d 'Options and examples of a command'
 complete -c headrace -s h -l help -d 'Show the options'
 complete -c headrace -n __fish_use_subcommand -l version -d 'Show the version'
-complete -c headrace -n '__fish_seen_subcommand_from help' -a 'serve send receive bench models'
+complete -c headrace -n '__fish_seen_subcommand_from help' -a 'serve connect send receive bench models'
 
 set -l serve -n '__fish_seen_subcommand_from serve'
 complete -c headrace $serve -a echo -d 'Send back what is received'
@@ -36,6 +37,16 @@ complete -c headrace $serve -l interactive -d 'Take commands on standard input'
 complete -c headrace $serve -s v -l verbose -d 'Log each arrival, message and departure'
 
 set -l encodings 'utf-8 gb2312 gbk gb18030 big5 shift_jis euc-jp euc-kr utf-16le koi8-r latin1 windows-1252'
+
+set -l connect -n '__fish_seen_subcommand_from connect'
+complete -c headrace $connect -x -l encoding -d 'What the peer speaks' -a $encodings
+complete -c headrace $connect -l crlf -d 'Lines that are sent end in CR LF'
+complete -c headrace $connect -l hex -d 'Bytes as hexadecimal digits, both ways'
+complete -c headrace $connect -x -l source -d 'The local address'
+complete -c headrace $connect -x -l timeout -d 'To connect, names included' -a never
+complete -c headrace $connect -x -l retry -d 'Try so often again'
+complete -c headrace $connect -x -l wait -d 'Datagrams: for answers after the end of input'
+complete -c headrace $connect -x -l linger -d 'Silence after the end of input that ends it' -a never
 
 set -l send -n '__fish_seen_subcommand_from send'
 complete -c headrace $send -l hex -d 'The content is hexadecimal digits'

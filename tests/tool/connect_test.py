@@ -221,7 +221,7 @@ class Connecting(unittest.TestCase):
         for arguments, why in (
                 (["*:80"], "'*' is where to listen"), (["0"], "port 0 is nobody's"),
                 (["/tmp/s"], "did you mean 'unix:/tmp/s'?"), (["x"], "is no address"),
-                ([], "which ADDR?"), (["1", "--encoding", "klingon"], "'iconv -l' lists them"),
+                ([], "which ADDR?"), (["1", "--encoding", "klingon"], "no encoding is called"),
                 (["1", "--hex", "--crlf"], "--hex is bytes"),
                 (["1", "--source", "nonsense value"], "is no local address"),
                 (["1", "--source", "unix:/x"], "same kind"),

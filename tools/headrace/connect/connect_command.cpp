@@ -14,7 +14,9 @@
 #include <fmt/format.h>
 
 #include "connect/conversation.hpp"
+#include "connect/exchange.hpp"
 #include "connect/explain_connect.hpp"
+#include "coro/resolve.hpp"
 #include "escape.hpp"
 #include "headrace/connect.hpp"
 #include "output.hpp"
@@ -51,13 +53,34 @@ Task<Result<Stream>> try_often(Engine& engine, const ConnectArguments& asked) {
   }
 }
 
-void tell_replaced(const Conversation& held, const std::string& encoding) {
+// "*" takes both families, and would not be of the peer's.
+Address source_towards(const Address& source, const net::SocketAddress& peer) noexcept {
+  if (source.host() != "*") return source;
+  const char* const any = peer.family() == AF_INET6 ? "::" : "0.0.0.0";
+  return Address::ip(source.transport(), any, source.port());
+}
+
+template <class Talk>
+void tell_replaced(const Talk& held, const std::string& encoding) {
   if (const auto count = held.outgoing().replaced(); count > 0)
     remark(fmt::format("{} could not be said in {} and {} replaced", counted(count, "character"),
                        encoding, count == 1 ? "was" : "were"));
   if (const auto count = held.incoming().invalid(); count > 0)
     remark(fmt::format("{} from the peer {} no {} and {} replaced", counted(count, "byte"),
                        count == 1 ? "was" : "were", encoding, count == 1 ? "was" : "were"));
+}
+
+template <class Talk>
+Task<> hold(Talk& talk, const ConnectArguments& asked, int& status) {
+  co_await talk.hold();
+  tell_replaced(talk, asked.format.encoding);
+  const std::string trouble = explain_ending(asked, talk.ending());
+  status = trouble.empty() ? kDone : complain(trouble, kFailed);
+}
+
+void greet(const Input& input, const Address& peer, std::string_view how_to_end) {
+  if (input.is_terminal() && ::isatty(STDERR_FILENO) != 0)
+    remark(fmt::format("connected to {}; {}", std::string_view{AddressText{peer}}, how_to_end));
 }
 
 Task<> connect_and_talk(Engine& engine, const ConnectArguments& asked, int& status) {
@@ -68,14 +91,40 @@ Task<> connect_and_talk(Engine& engine, const ConnectArguments& asked, int& stat
   }
   Input input{STDIN_FILENO};
   Output output{STDOUT_FILENO};
-  if (input.is_terminal() && ::isatty(STDERR_FILENO) != 0)
-    remark(fmt::format("connected to {}; Ctrl-D ends what you say",
-                       std::string_view{AddressText{stream->peer()}}));
+  greet(input, stream->peer(), "Ctrl-D ends what you say");
   Conversation conversation{std::move(*stream), input, output, asked.format, asked.linger};
-  co_await conversation.hold();
-  tell_replaced(conversation, asked.format.encoding);
-  const std::string trouble = explain_ending(asked, conversation.ending());
-  status = trouble.empty() ? kDone : complain(trouble, kFailed);
+  co_await hold(conversation, asked, status);
+}
+
+/// A socket that sends to the first address of the peer's name to which there is a way.
+Task<Result<Datagram>> open_datagram(Engine& engine, const ConnectArguments& asked) {
+  const auto found = co_await detail::resolve(engine, asked.address, asked.timeout);
+  if (!found) co_return std::unexpected(found.error());
+  Result<Datagram> socket = fail(Errc::name_not_found, "getaddrinfo");
+  for (const net::SocketAddress& at : *found) {
+    const auto peer = Endpoint::of(net::to_address(at, asked.address.transport()));
+    if (!peer) co_return std::unexpected(peer.error());
+    socket = asked.source ? Datagram::bind(engine, source_towards(*asked.source, at))
+                          : Datagram::open(engine, *peer);
+    if (!socket) continue;
+    const auto connected = socket->connect(*peer);
+    if (connected) co_return socket;
+    socket = std::unexpected(connected.error());
+  }
+  co_return socket;
+}
+
+Task<> exchange_datagrams(Engine& engine, const ConnectArguments& asked, int& status) {
+  auto socket = co_await open_datagram(engine, asked);
+  if (!socket) {
+    status = complain(explain_connect(asked, socket.error()), kFailed);
+    co_return;
+  }
+  Input input{STDIN_FILENO};
+  Output output{STDOUT_FILENO};
+  greet(input, asked.address, "each line is a datagram, Ctrl-D ends");
+  Exchange exchange{std::move(*socket), input, output, asked.format, asked.wait};
+  co_await hold(exchange, asked, status);
 }
 
 }  // namespace
@@ -86,7 +135,10 @@ int run_connect(const ConnectArguments& arguments) {
   if (!engine)
     return complain(fmt::format("no engine to connect with: {}", engine.error().reason()), kFailed);
   int status = kFailed;
-  (*engine)->run(connect_and_talk(**engine, arguments, status));
+  if (arguments.address.is_stream())
+    (*engine)->run(connect_and_talk(**engine, arguments, status));
+  else
+    (*engine)->run(exchange_datagrams(**engine, arguments, status));
   return status;
 }
 

@@ -20,12 +20,16 @@ namespace {
 constexpr std::size_t kPiece = 128 * 1024;
 constexpr auto kMoment = std::chrono::milliseconds{200};
 
-// What we have cancelled ourselves is no failure.
+}  // namespace
+
 void note(std::optional<Failure>& where, const Failure& failure) {
   if (failure.code != Errc::canceled) where = failure;
 }
 
-}  // namespace
+Incoming::Reader reader_of(const Input& input, const Output& output) noexcept {
+  if (!output.is_terminal()) return Incoming::Reader::program;
+  return input.is_terminal() ? Incoming::Reader::conversation : Incoming::Reader::screen;
+}
 
 Conversation::Conversation(Stream stream, Input& input, Output& output, const WireFormat& format,
                            Deadline linger)
@@ -34,9 +38,7 @@ Conversation::Conversation(Stream stream, Input& input, Output& output, const Wi
       input_{input},
       output_{output},
       outgoing_{format},
-      incoming_{format, !output.is_terminal() ? Incoming::Reader::program
-                        : input.is_terminal() ? Incoming::Reader::conversation
-                                              : Incoming::Reader::screen},
+      incoming_{format, reader_of(input, output)},
       linger_{linger} {}
 
 Task<> Conversation::hold() {

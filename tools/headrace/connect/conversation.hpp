@@ -25,6 +25,12 @@ struct Ending {
   bool unsent = false;             ///< the peer ended, and there was more to send
 };
 
+/// Notes why something failed, unless we have cancelled it ourselves.
+void note(std::optional<Failure>& where, const Failure& failure);
+
+/// Who reads what the peer says.
+[[nodiscard]] Incoming::Reader reader_of(const Input& input, const Output& output) noexcept;
+
 /// The user's input to the peer, and the peer's bytes to the user's output, side by side.
 ///
 /// The end of the input is sent on as FIN, and the peer is listened to until its own, or until it

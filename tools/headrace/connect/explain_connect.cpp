@@ -22,6 +22,7 @@ std::string within(const Deadline& deadline) {
 }
 
 std::string on_refused(const Address& to) {
+  if (!to.is_stream()) return "nobody receives there";
   if (to.is_unix()) return "nobody listens at that path any more";
   return "nobody listens there; is the server running? --retry N tries again";
 }
@@ -81,7 +82,8 @@ std::string with_peer(const ConnectArguments& asked, const Failure& failure,
 
 std::string explain_connect(const ConnectArguments& asked, const Failure& failure) {
   const std::string hint = advice(asked, failure);
-  return fmt::format("connect to {}: {}{}{}", where(asked.address), happened(failure),
+  const std::string_view step = asked.address.is_stream() ? "connect to" : "send to";
+  return fmt::format("{} {}: {}{}{}", step, where(asked.address), happened(failure),
                      hint.empty() ? "" : ": ", hint);
 }
 
@@ -91,6 +93,8 @@ std::string explain_ending(const ConnectArguments& asked, const Ending& ending) 
   if (ending.output) return fmt::format("write to stdout: {}", ending.output->reason());
   if (!ending.bad_input.empty()) return fmt::format("stdin: {}", ending.bad_input);
   if (ending.input) return fmt::format("read from stdin: {}", ending.input->reason());
+  for (const auto* failed : {&ending.receive, &ending.send})
+    if (!asked.address.is_stream() && *failed) return explain_connect(asked, **failed);
   if (ending.receive)
     return with_peer(asked, *ending.receive, "what was under way either way may be cut");
   if (ending.send) return with_peer(asked, *ending.send, "not all of the input was taken");
