@@ -40,6 +40,8 @@ using Clock = std::chrono::steady_clock;
 // machine and its neighbours, and too short to be noticed.
 constexpr std::chrono::milliseconds kForIcmp{50};
 
+constexpr std::string_view kPrompt = "> ";
+
 // To stderr, in one piece; a terminal that is gone need not be told.
 void say(std::string_view text) { (void)::write(STDERR_FILENO, text.data(), text.size()); }
 
@@ -186,7 +188,7 @@ Task<> Sender::send_lines() {
   LineSplitter lines{content_.longest_given()};
   std::array<char, 65536> piece;
   for (bool goes_on = true; goes_on;) {
-    if (prompts_) say("> ");
+    if (prompts_) say(kPrompt);
     const auto ready = co_await engine_.wait_ready(STDIN_FILENO, Direction::readable);
     if (!ready) break;
     const ssize_t count = ::read(STDIN_FILENO, piece.data(), piece.size());
@@ -269,7 +271,9 @@ bool Sender::print_reply(const Received& reply) {
   const std::string_view bytes = text_of({reply.data(), reply.size()});
   const Arrival arrival{
       .sender = reply.sender().address(), .bytes = bytes, .number = number_of(bytes)};
-  const auto printed = output_.write(shown(arrival, look_));
+  const bool on_prompt = prompts_ && is_sending_;  // which is written over, and then again
+  const auto printed = output_.write((on_prompt ? "\r" : "") + shown(arrival, look_));
+  if (on_prompt) say(kPrompt);
   if (printed) return true;
   status_ = complain_about_output(printed.error());
   has_failed_ = true;
