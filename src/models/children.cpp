@@ -15,6 +15,7 @@ namespace headrace::models {
 
 namespace {
 
+constexpr auto kBetweenLooks = std::chrono::milliseconds{100};  // at who has no descriptor
 constexpr auto kPatienceAfterCut = std::chrono::seconds{2};
 
 /// Only what a parent needs to have made of a child: its own stop, in the place of its parent's.
@@ -99,11 +100,19 @@ std::optional<Children::End> Children::end_of(pid_t child, int flags) {
   return end;
 }
 
+Children::Clock::time_point Children::next_look() const noexcept {
+  return unwatched_ == 0 ? Clock::time_point::max() : Clock::now() + kBetweenLooks;
+}
+
+// By descriptor: where SIGCHLD is ignored, the kernel reaps a child, and its number may be
+// another's.
 void Children::urge(const Server& server) noexcept {
   if (!cut_at_ && server.cuts()) cut_at_ = Clock::now();
   const bool lost = cut_at_ && Clock::now() >= *cut_at_ + kPatienceAfterCut;
-  for (const auto& [pid, child] : children_)
-    (void)sys::kill(pid, lost ? SIGKILL : SIGURG);  // it may have ended, but is not reaped
+  const int signal = lost ? SIGKILL : SIGURG;
+  for (const auto& [pid, child] : children_)  // one that has ended needs none
+    (void)(child.descriptor.is_open() ? sys::signal_process(child.descriptor.descriptor(), signal)
+                                      : sys::kill(pid, signal));
 }
 
 // In a child.

@@ -46,6 +46,8 @@ class Children {
   void urge(const Server& server) noexcept;
 
   [[nodiscard]] std::size_t count() const noexcept { return children_.size(); }
+  /// When to reap again, should nothing be readable until then.
+  [[nodiscard]] Clock::time_point next_look() const noexcept;
   /// For poll(2): readable when one has ended.
   [[nodiscard]] int descriptor() const noexcept { return ends_.descriptor(); }
 

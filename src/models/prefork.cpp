@@ -9,6 +9,7 @@
 // The parent serves nobody: it replaces a child that has died, but a child that dies over and over
 // only ten times a second. At a stop it takes who is in the queue, and once children have ended,
 // makes others for those: there are never more than before.
+#include <algorithm>
 #include <vector>
 
 #include "models/children.hpp"
@@ -34,7 +35,8 @@ class Prefork {
     if (children_.count() == 0) server_.fail("", failure_);
     if (!server_.stop.begun()) server_.tell_listening();
     while (!server_.stop.begun()) {
-      acceptor.wait(children_.count() < server_.workers ? not_before_ : Clock::time_point::max());
+      const auto look = children_.next_look();
+      acceptor.wait(children_.count() < server_.workers ? std::min(not_before_, look) : look);
       if (server_.table.has_kicks()) children_.urge(server_);
       reap();
       if (!server_.stop.begun()) fill_up();

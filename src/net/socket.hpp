@@ -96,6 +96,10 @@ enum class Sharing : std::uint8_t {
 /// A socket of `family` for a stream, with TCP_NODELAY where it is TCP.
 [[nodiscard]] Result<Socket> make_stream_socket(int family, Blocking blocking);
 
+/// Binds a socket that is to be connected; 0 or a negative errno. Port 0 takes none before
+/// connect(2) does: ports in use to other peers are then good too.
+[[nodiscard]] int bind_source(int descriptor, const SocketAddress& from) noexcept;
+
 /// Applies what every connected stream of ours has: TCP_NODELAY. Harmless on Unix sockets.
 void prepare_stream(int descriptor) noexcept;
 

@@ -40,6 +40,9 @@ constexpr std::array<std::string_view, kCalls> kNames{"socket",
                                                       "fstat",
                                                       "open_lock_file",
                                                       "lock_file",
+                                                      "open_file",
+                                                      "make_directory",
+                                                      "remove_directory",
                                                       "select",
                                                       "poll",
                                                       "epoll_create1",
@@ -118,6 +121,12 @@ std::span<const int> plausible_errors(Call call) noexcept {
       return kSome<EACCES, EMFILE, ENOENT, EROFS>;
     case Call::lock_file:
       return kSome<EINTR, ENOLCK, EWOULDBLOCK>;
+    case Call::open_file:
+      return kSome<EACCES, EMFILE, ENOENT>;
+    case Call::make_directory:
+      return kSome<EACCES, EEXIST, ENOMEM>;
+    case Call::remove_directory:
+      return kSome<EBUSY, EACCES>;
     case Call::poll:
       return kSome<EINTR, ENOMEM>;
     case Call::select:
