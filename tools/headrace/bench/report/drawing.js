@@ -20,7 +20,7 @@ const modelColours = {
   io_uring: ['#0d8a57', '#45d49a'],
 };
 const otherColours = [['#3d4757', '#d5dbe6'], ['#6b7688', '#94a0b4'], ['#55704d', '#a9c79f'], ['#7c5560', '#cfa3b0']];
-const pointShapes = ['circle', 'rect', 'triangle', 'rectRot', 'crossRot', 'star'];
+const pointShapes = ['circle', 'rect', 'triangle', 'rectRot'];  // those that can be hollow
 
 const prefersDark = window.matchMedia('(prefers-color-scheme: dark)');
 const prefersStill = window.matchMedia('(prefers-reduced-motion: reduce)');
@@ -123,10 +123,12 @@ function shortened(text, most) {
   return characters.length <= most ? text : characters.slice(0, most - 1).join('') + '…';
 }
 
-// rows: [{name, place, value, low, high, partial, details: [line]}]; write(value) gives text with a unit.
-function drawBars(canvas, rows, write) {
+// rows: [{name, place, value, low, high, partial, details: [line]}]; write(value) gives text with a unit; binary: the
+// axis goes by powers of two, as bytes do.
+function drawBars(canvas, rows, { write, binary }) {
   setDefaults();
   const narrow = canvas.parentElement.clientWidth < 520;
+  const longest = Math.max(...rows.map((row) => row.high)) * (narrow ? 1.4 : 1.14);  // room for the figures
   canvas.parentElement.style.height = `${rows.length * (narrow ? 30 : 32) + 44}px`;
   const options = commonOptions();
   options.indexAxis = 'y';
@@ -134,8 +136,9 @@ function drawBars(canvas, rows, write) {
   options.scales = {
     x: {
       beginAtZero: true,
-      max: Math.max(...rows.map((row) => row.high)) * (narrow ? 1.4 : 1.14),  // room for the figures behind the bars
+      max: longest,
       ticks: { maxTicksLimit: narrow ? 4 : 8, maxRotation: 0, includeBounds: false,
+        stepSize: binary ? 2 ** Math.ceil(Math.log2(longest / (narrow ? 3 : 7))) : undefined,
         callback: (value) => write(value, true) },
       grid: { drawBorder: false },
     },
@@ -169,21 +172,22 @@ function drawBars(canvas, rows, write) {
   return new Chart(canvas, { type: 'bar', data, options, plugins: [whiskers, endLabels] });
 }
 
-// Powers of ten and, where there is room, 2 and 5 times them.
-function logarithmicTicks(scale) {
-  const decades = Math.log10(scale.max / scale.min);
-  const digits = decades > 3.2 ? [1] : [1, 2, 5];
+// Powers of ten and, where there is room, 2 and 5 times them; of bytes powers of four.
+function logarithmicTicks(scale, binary) {
+  const digits = Math.log10(scale.max / scale.min) > 3.2 ? [1] : [1, 2, 5];
+  const [base, multiples] = binary ? [4, [1]] : [10, digits];
+  const power = (value) => Math.log(value) / Math.log(base);
   const ticks = [];
-  for (let power = Math.floor(Math.log10(scale.min)); power <= Math.ceil(Math.log10(scale.max)); ++power) {
-    for (const digit of digits) {
-      const value = Number((digit * 10 ** power).toPrecision(3));
+  for (let exponent = Math.floor(power(scale.min)); exponent <= Math.ceil(power(scale.max)); ++exponent) {
+    for (const digit of multiples) {
+      const value = Number((digit * base ** exponent).toPrecision(12));
       if (value >= scale.min * 0.999 && value <= scale.max * 1.001) ticks.push({ value });
     }
   }
   if (ticks.length > 0) scale.ticks = ticks;
 }
 
-function logarithmicScale(title, write, values) {
+function logarithmicScale(title, write, values, binary) {
   const lowest = Math.min(...values);
   const highest = Math.max(...values);
   return {
@@ -191,7 +195,7 @@ function logarithmicScale(title, write, values) {
     min: lowest / 1.25,
     max: highest * 1.25,
     title: { display: true, text: title },
-    afterBuildTicks: logarithmicTicks,
+    afterBuildTicks: (scale) => logarithmicTicks(scale, binary),
     ticks: { callback: (value) => write(value, true), maxRotation: 0 },
     grid: { drawBorder: false },
   };
@@ -199,7 +203,7 @@ function logarithmicScale(title, write, values) {
 
 // series: [{name, place, points: [{x, y, partial, details: [line]}]}]. With `labels` the x of a point is a place in that
 // list, else a number on a logarithmic axis.
-function drawLines(canvas, series, { xTitle, yTitle, writeX, writeY, labels }) {
+function drawLines(canvas, series, { xTitle, yTitle, writeX, writeY, labels, binary }) {
   setDefaults();
   const points = series.flatMap((one) => one.points);
   const options = commonOptions();
@@ -207,9 +211,10 @@ function drawLines(canvas, series, { xTitle, yTitle, writeX, writeY, labels }) {
   options.layout = { padding: { right: 12, top: 6 } };
   options.scales = {
     x: labels
-      ? { type: 'category', labels, offset: false, grid: { drawBorder: false } }
+      ? { type: 'category', labels, offset: false, grid: { drawBorder: false },
+        ticks: { maxRotation: 0, autoSkip: false, font: { size: canvas.clientWidth < 400 ? 10 : 12 } } }
       : logarithmicScale(xTitle, writeX, points.map((point) => point.x)),
-    y: logarithmicScale(yTitle, writeY, points.map((point) => point.y)),
+    y: logarithmicScale(yTitle, writeY, points.map((point) => point.y), binary),
   };
   if (!labels) {
     const measured = [...new Set(points.map((point) => point.x))].sort((a, b) => a - b);

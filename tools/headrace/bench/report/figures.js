@@ -46,7 +46,7 @@ const quantities = {
   cpu: { title: 'CPU per message', of: (from) => from.server_cpu_us_per_message, better: least,
     write: zeroOr(write.microseconds) },
   memory: { title: 'memory per connection', of: (from) => from.server_memory_bytes_per_connection, better: least,
-    write: zeroOr(write.bytes) },
+    write: zeroOr(write.bytes), binary: true },
   p99: { title: 'p99 latency', of: (from) => (from.latency_us || {}).p99, better: least,
     write: zeroOr(write.microseconds) },
 };

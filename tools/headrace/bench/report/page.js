@@ -111,7 +111,7 @@ function barSection(id, quantity, cases) {
     rowOf(result, quantity, names.indexOf(nameOf(result))));
   const fill = () => tableOfBars(section, rowsNow(), quantity);
   const drawn = keepDrawn(section.querySelector('canvas'), () => drawBars(section.querySelector('canvas'),
-    rowsNow().filter((row) => row.value !== null), quantity.write));
+    rowsNow().filter((row) => row.value !== null), quantity));
   fill();
   offer(section.querySelector('.picks'), 'With', usable.map((one) => one.label), chosen, (index) => {
     chosen = index;
@@ -171,8 +171,12 @@ function growthSection() {
   let [quantity, growth] = [usable[0], growths.find((one) => enough(one, usable[0]))];
   show(section, 'Growth');
   const state = () => ({ lines: linesOf(growth, quantity, names), axes: { xTitle: growth.title,
-    yTitle: quantity.title, writeX: growth.write, writeY: quantity.write } });
+    yTitle: quantity.title, writeX: growth.write, writeY: quantity.write, binary: quantity.binary } });
+  const hint = section.querySelector('.hint');
+  const aboutCpu = hint.textContent;
   const fill = () => {
+    hint.textContent = quantity === quantities.cpu ? aboutCpu : 'Both axes are logarithmic. A flat line is the same ' +
+      'however many there are. A hollow point comes with a remark.';
     const { lines } = state();
     const places = [...new Set(lines.flatMap((line) => line.points.map((point) => point.x)))].sort((a, b) => a - b);
     fillTable(section, `${quantity.title} by ${growth.title}`,
@@ -214,11 +218,16 @@ function latencySection(cases) {
   const labels = percentiles.map(([, label]) => label);
   const state = () => ({ lines: latencyLinesOf(usable[chosen].results, names),
     axes: { labels, yTitle: 'time until the answer', writeY: write.microseconds } });
-  const fill = () => fillTable(section, 'Latency', ['', ...labels],
-    usable[chosen].results.map((result) => ({ name: nameOf(result), cells: percentiles.map(([key]) => {
-      const value = (result.latency_us || {})[key];
-      return isNumber(value) ? write.microseconds(value) : '-';
-    }) })));
+  const text = (result, key) => {
+    const value = (result.latency_us || {})[key];
+    return isNumber(value) ? write.microseconds(value) : '-';
+  };
+  // One server: a percentile a line, since a row of six is too wide for a phone.
+  const fill = () => (isComparison
+    ? fillTable(section, 'Latency', ['', ...labels], usable[chosen].results.map((result) => ({
+      name: nameOf(result), cells: percentiles.map(([key]) => text(result, key)) })))
+    : fillTable(section, 'Latency', ['percentile', 'answered within'], percentiles.map(([key, label]) => ({
+      name: label, cells: [text(report, key)] }))));
   const again = lineSection(section, state, fill);
   offer(section.querySelector('.picks'), 'With', usable.map((one) => one.label), chosen, (index) => {
     chosen = index;
@@ -262,7 +271,7 @@ function warn() {
   const sentences = [];
   if (report.interrupted) sentences.push('Interrupted: these are the figures until then.');
   const build = String(environment.build ?? '');
-  if (/sanit|assert|debug/i.test(build)) sentences.push(`Not a build to measure with (${build}): its figures say little.`);
+  if (/sanit|assert|debug|not opt/i.test(build)) sentences.push(`Not a build to measure with (${build}): its figures say little.`);
   if (isPositive(environment.load_average) && environment.load_average > (environment.cores || 1)) {
     sentences.push(`The machine was busy with other work (load average ${environment.load_average.toFixed(1)} on ` +
       `${counted(environment.cores || 1, 'core')}): trust comparisons within a round, not absolute figures.`);
