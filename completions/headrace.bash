@@ -8,8 +8,12 @@ _headrace_values() {  # what may follow the option $1; nothing where only the us
     --compare) echo models connections sizes workers churn ;;
     --log-format) echo text json ;;
     --workers) echo auto ;;
-    --idle-timeout) echo never ;;
+    --idle-timeout | --linger) echo never ;;
     --max-connections | --max-per-address) echo none ;;
+    --encoding) echo utf-8 gb2312 gbk gb18030 big5 shift_jis euc-jp euc-kr utf-16le \
+      koi8-r latin1 windows-1252 ;;
+    --interface) if [[ -d /sys/class/net ]]; then ls /sys/class/net; fi ;;
+    --file) compgen -f ;;
   esac
 }
 
@@ -17,7 +21,17 @@ _headrace_options() {  # the options of the command $1
   case $1 in
     serve)
       echo -h --help --listen --model --workers --backlog --max-connections --max-per-address --idle-timeout \
-        --drain --stats --log-format --interactive -v --verbose
+        --drain --stats --log-format --rate-limit --allow-reflect --interactive -v --verbose
+      ;;
+    connect)
+      echo -h --help --encoding --crlf --hex --source --timeout --retry --wait --linger
+      ;;
+    send)
+      echo -h --help --hex --file --count --interval --encoding --ttl --interface --broadcast --wait
+      ;;
+    receive)
+      echo -h --help --broadcast --join --interface --count --timeout --buffer --kernel-buffer --encoding --hex \
+        --json --raw -v --verbose
       ;;
     bench)
       echo -h --help -c --connections --active --size -d --duration -n --messages --in-flight --rate --churn --ramp \
@@ -31,10 +45,11 @@ _headrace_options() {  # the options of the command $1
 
 _headrace_takes_value() {
   case $1 in
-    --listen | --model | --workers | --backlog | --max-connections | --max-per-address | --idle-timeout | --drain | \
-      --stats | --log-format | -c | --connections | --active | --size | -d | --duration | -n | --messages | \
-      --in-flight | --rate | --churn | --ramp | --warmup | --threads | --timeout | --pid | --compare | --rounds | \
-      --models | --against) return 0 ;;
+    --listen | --model | --workers | --backlog | --max-connections | --max-per-address | --idle-timeout | \
+      --rate-limit | --drain | --stats | --log-format | -c | --connections | --active | --size | -d | --duration | \
+      -n | --messages | --in-flight | --rate | --churn | --ramp | --warmup | --threads | --timeout | --pid | \
+      --compare | --rounds | --models | --against | --file | --count | --interval | --encoding | --ttl | \
+      --interface | --join | --buffer | --kernel-buffer | --source | --retry | --wait | --linger) return 0 ;;
   esac
   return 1
 }
@@ -45,7 +60,7 @@ _headrace() {
   if [[ $word == '=' ]]; then word=''; fi
   if [[ $before == '=' ]]; then before=${COMP_WORDS[COMP_CWORD - 2]}; fi
   if ((COMP_CWORD == 1)); then
-    choices="serve bench models help $(_headrace_options '')"
+    choices="serve connect send receive bench models help $(_headrace_options '')"
   elif [[ $before == --html ]]; then
     mapfile -t COMPREPLY < <(compgen -f -- "$word")
     return
@@ -56,7 +71,7 @@ _headrace() {
   elif [[ $command == serve ]]; then
     choices="echo discard reply talk $(_headrace_options serve)"
   elif [[ $command == help ]]; then
-    choices='serve bench models'
+    choices='serve connect send receive bench models'
   else
     choices=$(_headrace_options "$command")
   fi

@@ -7,8 +7,8 @@ import unittest
 
 from _program import run
 
-COMMANDS = ("serve", "bench", "models")
-LATER = ("connect", "send", "receive", "chat", "watch")
+COMMANDS = ("serve", "connect", "send", "receive", "bench", "models")
+LATER = ("chat", "watch")
 MODELS = ("iterative", "process", "prefork", "thread", "pool", "polling", "select", "poll",
           "epoll-level", "epoll-edge", "io_uring")
 
@@ -137,7 +137,7 @@ class WrongUsage(unittest.TestCase):
                 ("--max-per-address", "1.5", "no whole number"),
                 ("--log-format", "jsn", "did you mean 'json'?"),
                 ("--listen", "tcp://127.0.0.1:99999", "is no address"),
-                ("--listen", "udp://127.0.0.1:7788", "udp is not in this version yet")):
+                ("--rate-limit", "0", "at least 1")):
             self.says(["serve", "echo", option, value], option, fragment)
         self.says(["bench", "7788", "--size", "64k"], "'k' is no unit of size")
         self.says(["bench", "7788", "--size", "0"], "at least 1 byte")

@@ -4,6 +4,9 @@
 #include "bench/bench_command.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -97,7 +100,7 @@ int deliver(const BenchReport& report, const BenchOptions& options, PageFile& pa
               tool::counted(report.connections_asked, "connection"),
               explain_connecting(report.plan.address, measured.missing_why));
   const nlohmann::ordered_json json = to_json(report);
-  const int printed = tool::print(options.json ? json.dump(2) + '\n' : to_table(report));
+  const int printed = tool::print(options.json ? json_text(json) : to_table(report));
   return std::max({printed, page.write(json), judge(report)});
 }
 
@@ -146,6 +149,8 @@ int run_bench(const BenchOptions& options) {
                "{} need more descriptors than this process may have; {} would fit: raise "
                "`ulimit -Hn` or use -c {}",
                tool::counted(report.connections_asked, "connection"), room, room);
+  if (options.pid && ::kill(*options.pid, 0) != 0 && errno == ESRCH)
+    return say(kFailed, "bench --pid: there is no process {}", *options.pid);
   PageFile page;
   if (!page.open(options.html)) return kFailed;
   const Interruption interruption;

@@ -27,6 +27,10 @@ int complain(std::string_view path, std::string_view what, int error) {
 
 }  // namespace
 
+std::string json_text(const nlohmann::ordered_json& report) {
+  return report.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + '\n';
+}
+
 bool PageFile::open(const std::string& path) {
   path_ = path;
   if (path.empty()) return true;

@@ -12,6 +12,9 @@
 
 namespace headrace::bench {
 
+/// `report` as it is printed. Bytes that are no UTF-8 (in a command line) are replaced.
+[[nodiscard]] std::string json_text(const nlohmann::ordered_json& report);
+
 /// The file of `--html`, opened before anything is measured: a path that cannot be written is said
 /// while nothing is lost by it.
 class PageFile {

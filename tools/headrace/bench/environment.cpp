@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "commands.hpp"
+#include "escape.hpp"
 #include "log.hpp"
 #include "machine_limits.hpp"
 #include "output.hpp"
@@ -121,7 +122,7 @@ std::string to_text(const Environment& environment) {
          line(fmt::format("limits: {} descriptors, backlog {}, {} local ports; headrace {}, {}",
                           limits.descriptors_raised, limits.somaxconn.value_or(0),
                           ports.value_or(0), tool::kVersion, environment.build)) +
-         fmt::format("again: {}\n", environment.command);
+         fmt::format("again: {}\n", tool::escaped(environment.command));
 }
 
 Json to_json(const Environment& environment) {

@@ -10,12 +10,15 @@
 #include "bench/compare/verdict.hpp"
 #include "bench/report.hpp"
 #include "bench/screen.hpp"
+#include "escape.hpp"
+#include "output.hpp"
 #include "units.hpp"
 
 namespace headrace::bench {
 
 namespace {
 
+constexpr std::size_t kColumns = 80;
 constexpr std::size_t kNameColumns = 16;
 
 std::string or_dash(std::optional<double> value, const auto& text) {
@@ -75,7 +78,7 @@ std::string to_table(const ComparisonReport& report) {
                         "P99", "MEM/CONN");
     for (const Entry& entry : group.entries) text += row_of(entry, group.what);
     text += '\n';
-    sentences += verdict_of(group).sentence + '\n';
+    sentences += tool::paragraph(tool::escaped(verdict_of(group).sentence), 0, kColumns);
   }
   return text + sentences + (report.interrupted ? "interrupted: rounds are missing\n" : "") + '\n' +
          to_text(report.environment);

@@ -232,7 +232,7 @@ int run_comparison(const BenchOptions& options) {
   pin_ourselves(report.environment.pinning.load);
   Contest{options, report}.run();
   const nlohmann::ordered_json json = to_json(report);
-  const int printed = tool::print(options.json ? json.dump(2) + '\n' : to_table(report));
+  const int printed = tool::print(options.json ? json_text(json) : to_table(report));
   return std::max({printed, page.write(json), judge(report)});
 }
 

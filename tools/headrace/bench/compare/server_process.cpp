@@ -22,6 +22,7 @@
 #include <fmt/format.h>
 
 #include "bench/interruption.hpp"
+#include "escape.hpp"
 #include "net/port_owner.hpp"
 #include "net/system_calls.hpp"
 
@@ -136,7 +137,7 @@ std::string ServerProcess::last_words() const {
   std::string text = printed(Part::end);
   while (text.ends_with('\n')) text.pop_back();
   if (text.empty()) return "it printed nothing";
-  return text.substr(text.rfind('\n') + 1);
+  return tool::escaped(std::string_view{text}.substr(text.rfind('\n') + 1));
 }
 
 void ServerProcess::end() noexcept {

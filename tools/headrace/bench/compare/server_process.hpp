@@ -39,7 +39,7 @@ class ServerProcess {
   [[nodiscard]] pid_t pid() const noexcept { return pid_; }
   /// Whether it is still there.
   [[nodiscard]] bool is_running() noexcept;
-  /// The end of what it has printed, in one line.
+  /// The last line that it has printed, fit for a terminal.
   [[nodiscard]] std::string last_words() const;
 
   /// SIGTERM, a second of patience, then SIGKILL: to it and to all that it has started.
