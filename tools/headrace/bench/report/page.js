@@ -131,7 +131,7 @@ function fillLegend(section, lines, hidden, drawn) {
   if (lines.length < 2) return;
   for (const line of lines) {
     const swatch = element('span', '', { className: 'swatch' });
-    swatch.style.background = styleOf(line.name, line.place).colour;
+    swatch.style.background = styleOf(line).colour;
     const button = element('button', undefined, { type: 'button', title: 'Hide or show this line' });
     button.append(swatch, element('b', shortened(line.name, 32)));
     button.setAttribute('aria-pressed', String(!hidden.has(line.name)));
