@@ -6,7 +6,7 @@
 'use strict';
 
 const sourceText = document.getElementById('json').textContent;
-const report = JSON.parse(sourceText);
+const report = JSON.parse(sourceText) ?? {};
 const isComparison = report.kind === 'comparison' || Array.isArray(report.results);
 const results = isComparison ? listOf(report.results) : [report];
 const environment = report.environment || {};
