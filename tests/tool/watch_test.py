@@ -13,21 +13,13 @@ import unittest
 
 from _program import PATIENCE, PROGRAM, run
 from _tcp_states import Sockets, enter_own_network
+from _watching import Watching, until
 
 enter_own_network()
 
 STATES = {"LISTEN", "SYN-SENT", "SYN-RECEIVED", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2",
           "CLOSE-WAIT", "CLOSING", "LAST-ACK", "TIME-WAIT"}
 NAMES_OF_SS = {"ESTAB": "ESTABLISHED", "SYN-RECV": "SYN-RECEIVED"}
-
-
-def until(condition, what):
-    """Waits until `condition()` is true, and returns that."""
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        if found := condition():
-            return found
-    raise AssertionError(f"never came: {what}")
 
 
 def rows(*filter_):
@@ -125,43 +117,6 @@ class FullQueue(unittest.TestCase):
         waiting = rows("state", "syn-sent", f":{address[1]}")
         self.assertEqual(len(waiting), 2)
         self.assertEqual(rows("state", "syn-received", f":{address[1]}"), [])
-
-
-class Watching:
-    """`headrace watch ARGUMENTS`, its lines as they come. A context: leaving it ends the program."""
-
-    def __init__(self, *arguments, **options):
-        self.process = subprocess.Popen([PROGRAM, "watch", *arguments], stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
-        os.set_blocking(self.process.stdout.fileno(), False)
-        self.text = b""
-
-    def lines(self):
-        if self.process.poll() is None:
-            self.text += self.process.stdout.read() or b""
-        return self.text.decode("utf-8").splitlines()
-
-    def objects(self, **wanted):
-        objects = [json.loads(line) for line in self.lines() if line.endswith("}")]
-        return [one for one in objects
-                if all(one.get(key) == value for key, value in wanted.items())]
-
-    def end(self, number=signal.SIGINT):
-        self.process.send_signal(number)
-        os.set_blocking(self.process.stdout.fileno(), True)
-        rest, said = self.process.communicate(timeout=PATIENCE)
-        self.text += rest
-        return self.process.returncode, said.decode("utf-8")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.kill()
-        for stream in (self.process.stdout, self.process.stderr):
-            stream.close()
-        self.process.wait(PATIENCE)
 
 
 class Events(unittest.TestCase):
