@@ -68,7 +68,7 @@ void Laboratory::write(std::string_view text) {
 void Laboratory::say(std::string_view paragraph) {
   draw(0);
   const std::size_t columns = std::min<std::size_t>(tool::columns_of_stdout(), 100) - 1;
-  std::string text = tool::paragraph(paragraph, 0, columns + 2);
+  std::string text = tool::paragraph(paragraph, 0, columns);
   for (std::size_t at = 0; (at = text.find("\n  ", at)) != std::string::npos;)
     text.erase(at + 1, 2);
   write((in_ladder_ ? "\n" : "") + text + "\n");
