@@ -7,6 +7,11 @@ _headrace_values() {  # what may follow the option $1; nothing where only the us
     --model) echo iterative process prefork thread pool polling select poll epoll-level epoll-edge io_uring ;;
     --log-format) echo text json ;;
     --workers) echo auto ;;
+    --format) echo text mermaid svg ;;
+    --demo)
+      echo handshake close time-wait lost-last-ack late-segment simultaneous-close reset backlog half-open \
+        reuse-address
+      ;;
     --idle-timeout) echo never ;;
     --max-connections | --max-per-address) echo none ;;
   esac
@@ -19,6 +24,7 @@ _headrace_options() {  # the options of the command $1
         --drain --stats --log-format --interactive -v --verbose
       ;;
     bench) echo -h --help -c --connections --size -d --duration -n --messages --in-flight --timeout --verify --json ;;
+    watch) echo -h --help --once --json --interval --sequence --format --count --demo ;;
     models) echo -h --help --json ;;
     help) ;;
     *) echo -h --help --version ;;
@@ -29,7 +35,7 @@ _headrace_takes_value() {
   case $1 in
     --listen | --model | --workers | --backlog | --max-connections | --max-per-address | --idle-timeout | --drain | \
       --stats | --log-format | -c | --connections | --size | -d | --duration | -n | --messages | --in-flight | \
-      --timeout) return 0 ;;
+      --timeout | --interval | --format | --count | --demo) return 0 ;;
   esac
   return 1
 }
@@ -40,15 +46,19 @@ _headrace() {
   if [[ $word == '=' ]]; then word=''; fi
   if [[ $before == '=' ]]; then before=${COMP_WORDS[COMP_CWORD - 2]}; fi
   if ((COMP_CWORD == 1)); then
-    choices="serve bench models help $(_headrace_options '')"
+    choices="serve bench watch models help $(_headrace_options '')"
   elif _headrace_takes_value "$before"; then
     choices=$(_headrace_values "$before")
   elif [[ $word == -* ]]; then
     choices=$(_headrace_options "$command")
   elif [[ $command == serve ]]; then
     choices="echo discard reply talk $(_headrace_options serve)"
+  elif [[ $command == watch && $before == state ]]; then
+    choices='listen syn-sent syn-received established fin-wait-1 fin-wait-2 close-wait closing last-ack time-wait'
+  elif [[ $command == watch ]]; then
+    choices='pid state'
   elif [[ $command == help ]]; then
-    choices='serve bench models'
+    choices='serve bench watch models'
   else
     choices=$(_headrace_options "$command")
   fi

@@ -6,11 +6,12 @@ complete -c headrace -f
 
 complete -c headrace -n __fish_use_subcommand -a serve -d 'Run a service under any I/O model'
 complete -c headrace -n __fish_use_subcommand -a bench -d 'Load a server and measure it'
+complete -c headrace -n __fish_use_subcommand -a watch -d 'See what TCP does on this machine'
 complete -c headrace -n __fish_use_subcommand -a models -d 'List the I/O models and what this machine can run'
 complete -c headrace -n __fish_use_subcommand -a help -d 'Options and examples of a command'
 complete -c headrace -s h -l help -d 'Show the options'
 complete -c headrace -n __fish_use_subcommand -l version -d 'Show the version'
-complete -c headrace -n '__fish_seen_subcommand_from help' -a 'serve bench models'
+complete -c headrace -n '__fish_seen_subcommand_from help' -a 'serve bench watch models'
 
 set -l serve -n '__fish_seen_subcommand_from serve'
 complete -c headrace $serve -a echo -d 'Send back what is received'
@@ -40,5 +41,18 @@ complete -c headrace $bench -x -l in-flight -d 'Messages under way on each conne
 complete -c headrace $bench -x -l timeout -d 'To connect, and for an answer'
 complete -c headrace $bench -l verify -d 'Look at every byte that comes back'
 complete -c headrace $bench -l json -d 'The report as JSON'
+
+set -l watch -n '__fish_seen_subcommand_from watch'
+complete -c headrace $watch -a 'pid state' -d 'Filter'
+complete -c headrace -n '__fish_seen_subcommand_from watch; and __fish_seen_subcommand_from state' \
+    -a 'listen syn-sent syn-received established fin-wait-1 fin-wait-2 close-wait closing last-ack time-wait'
+complete -c headrace $watch -l once -d 'Print what is there now, and end'
+complete -c headrace $watch -l json -d 'An object a line for each socket or event'
+complete -c headrace $watch -x -l interval -d 'Between two looks'
+complete -c headrace $watch -l sequence -d 'Draw each connection as a ladder of its segments'
+complete -c headrace $watch -x -l format -d 'Of --sequence' -a 'text mermaid svg'
+complete -c headrace $watch -x -l count -d 'Of --sequence: end after so many connections'
+complete -c headrace $watch -x -l demo -d 'Make such connections, and explain' \
+    -a 'handshake close time-wait lost-last-ack late-segment simultaneous-close reset backlog half-open reuse-address'
 
 complete -c headrace -n '__fish_seen_subcommand_from models' -l json -d 'As JSON'

@@ -29,6 +29,11 @@ std::uint64_t mixed(std::uint64_t sum, const TcpEndpoint& end) noexcept {
   return mixed(mixed(mixed(sum, host[0]), host[1]), end.port);
 }
 
+// Where the kernel's own socket ends although the connection may not.
+bool may_lead_to_time_wait(TcpState state) noexcept {
+  return state == fin_wait_1 || state == fin_wait_2 || state == closing;
+}
+
 }  // namespace
 
 std::size_t Tracker::Hash::operator()(const Key& key) const noexcept {
@@ -224,7 +229,9 @@ void Tracker::end_look(std::int64_t until) {
       continue;
     }
     const bool seen_leaving = connection.left != 0;
-    if ((whole_ && connection.state != closed) || seen_leaving)
+    // Where TIME-WAIT is not looked at, a way out that may lead there is not followed.
+    const bool followed = whole_ || !may_lead_to_time_wait(connection.state);
+    if ((whole_ && connection.state != closed) || (seen_leaving && followed))
       change(key, connection, closed, seen_leaving ? connection.left_by : TcpSource::snapshot,
              seen_leaving ? connection.left : now_, nullptr);
     at = connections_.erase(at);

@@ -8,7 +8,7 @@ import unittest
 from _program import run
 
 COMMANDS = ("serve", "bench", "models")
-LATER = ("connect", "send", "receive", "chat", "watch")
+LATER = ("connect", "send", "receive", "chat")
 MODELS = ("iterative", "process", "prefork", "thread", "pool", "polling", "select", "poll",
           "epoll-level", "epoll-edge", "io_uring")
 
