@@ -4,7 +4,8 @@
 
 _headrace_values() {  # what may follow the option $1; nothing where only the user knows
   case $1 in
-    --model) echo iterative process prefork thread pool polling select poll epoll-level epoll-edge io_uring ;;
+    --model | --models) echo iterative process prefork thread pool polling select poll epoll-level epoll-edge io_uring ;;
+    --compare) echo models connections sizes workers churn ;;
     --log-format) echo text json ;;
     --workers) echo auto ;;
     --idle-timeout | --linger) echo never ;;
@@ -20,7 +21,7 @@ _headrace_options() {  # the options of the command $1
   case $1 in
     serve)
       echo -h --help --listen --model --workers --backlog --max-connections --max-per-address --idle-timeout \
-        --drain --stats --log-format --interactive -v --verbose
+        --drain --stats --log-format --rate-limit --allow-reflect --interactive -v --verbose
       ;;
     connect)
       echo -h --help --encoding --crlf --hex --source --timeout --retry --wait --linger
@@ -32,7 +33,10 @@ _headrace_options() {  # the options of the command $1
       echo -h --help --broadcast --join --interface --count --timeout --buffer --kernel-buffer --encoding --hex \
         --json --raw -v --verbose
       ;;
-    bench) echo -h --help -c --connections --size -d --duration -n --messages --in-flight --timeout --verify --json ;;
+    bench)
+      echo -h --help -c --connections --active --size -d --duration -n --messages --in-flight --rate --churn --ramp \
+        --warmup --threads --timeout --verify --pid --compare --rounds --models --against --html --json
+      ;;
     models) echo -h --help --json ;;
     help) ;;
     *) echo -h --help --version ;;
@@ -41,10 +45,11 @@ _headrace_options() {  # the options of the command $1
 
 _headrace_takes_value() {
   case $1 in
-    --listen | --model | --workers | --backlog | --max-connections | --max-per-address | --idle-timeout | --drain | \
-      --stats | --log-format | -c | --connections | --size | -d | --duration | -n | --messages | --in-flight | \
-      --timeout | --file | --count | --interval | --encoding | --ttl | --interface | --join | --buffer | \
-      --kernel-buffer | --source | --retry | --wait | --linger) return 0 ;;
+    --listen | --model | --workers | --backlog | --max-connections | --max-per-address | --idle-timeout | \
+      --rate-limit | --drain | --stats | --log-format | -c | --connections | --active | --size | -d | --duration | \
+      -n | --messages | --in-flight | --rate | --churn | --ramp | --warmup | --threads | --timeout | --pid | \
+      --compare | --rounds | --models | --against | --file | --count | --interval | --encoding | --ttl | \
+      --interface | --join | --buffer | --kernel-buffer | --source | --retry | --wait | --linger) return 0 ;;
   esac
   return 1
 }
@@ -56,6 +61,9 @@ _headrace() {
   if [[ $before == '=' ]]; then before=${COMP_WORDS[COMP_CWORD - 2]}; fi
   if ((COMP_CWORD == 1)); then
     choices="serve connect send receive bench models help $(_headrace_options '')"
+  elif [[ $before == --html ]]; then
+    mapfile -t COMPREPLY < <(compgen -f -- "$word")
+    return
   elif _headrace_takes_value "$before"; then
     choices=$(_headrace_values "$before")
   elif [[ $word == -* ]]; then

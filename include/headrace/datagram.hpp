@@ -103,6 +103,8 @@ struct DatagramCounts {
   std::uint64_t dropped = 0;     ///< by the kernel, for want of room in the receive buffer
   std::uint64_t unanswered = 0;  ///< by a service: they could, or should, not be answered
   std::uint64_t limited = 0;     ///< by a service: over its rate limit
+
+  bool operator==(const DatagramCounts&) const noexcept = default;
 };
 
 /// Why a service leaves a datagram unanswered.

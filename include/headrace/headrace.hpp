@@ -8,6 +8,7 @@
 #include "headrace/channel.hpp"
 #include "headrace/connect.hpp"
 #include "headrace/control.hpp"
+#include "headrace/datagram.hpp"
 #include "headrace/deadline.hpp"
 #include "headrace/engine.hpp"
 #include "headrace/events.hpp"

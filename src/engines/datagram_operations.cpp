@@ -4,15 +4,19 @@
 // that is not told how it went). Each datagram comes and goes whole.
 //
 // Not here: how sockets are made (datagram_sockets.cpp), deadlines and cancelling (the engines).
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
-#include "engines/datagram_side.hpp"
+#include "engines/datagram_batch.hpp"
 #include "engines/engine_core.hpp"
 
 namespace headrace::detail {
 
 namespace {
+
+// Of a batch so many are as much work as one operation.
+constexpr int kDatagramsForOne = 4;
 
 Verdict must_wait(SocketRecord& socket, WaitFor direction) noexcept {
   socket.ready[static_cast<std::size_t>(direction)] = false;
@@ -39,33 +43,46 @@ void tell_datagram(SocketRecord& socket, const Operation& operation) noexcept {
                                       {bytes, lease.size});
 }
 
-Verdict take_received(Operation& operation, SocketRecord& socket, std::int64_t answer) noexcept {
-  BufferBlock* const block = operation.lease.block;
-  if (answer < 0) {
-    if (block != nullptr) block->pool->give(block);
-    if (is_again(answer)) return must_wait(socket, WaitFor::readable);
-    if (answer == -EINTR) return Verdict::progressed;
-    return fail_operation(operation, answer);
-  }
-  operation.lease.begin = BufferPool::kHeadroom;
-  operation.lease.size = static_cast<std::uint32_t>(answer);
+Verdict give_received(Operation& operation, SocketRecord& socket, const Lease& lease) noexcept {
+  operation.lease = lease;
   DatagramTally& tally = *socket.datagram->tally;
   add(tally.received, 1);
-  add(tally.bytes_received, operation.lease.size);
-  if (head_of(block).truncated) [[unlikely]]
+  add(tally.bytes_received, lease.size);
+  if (head_of(lease.block).truncated) [[unlikely]]
     add(tally.truncated, 1);
   if ((socket.flags & SocketRecord::kWatched) != 0) [[unlikely]]
     tell_datagram(socket, operation);
   return finish(operation);
 }
 
+Verdict end_receive(Operation& operation, SocketRecord& socket, std::int64_t answer) noexcept {
+  if (is_again(answer)) return must_wait(socket, WaitFor::readable);
+  if (answer == -EINTR) return Verdict::progressed;
+  return fail_operation(operation, answer);
+}
+
+Verdict absorb_receive_from(Operation& operation, SocketRecord& socket,
+                            std::int64_t answer) noexcept {
+  BufferBlock* const block = operation.lease.block;
+  if (answer >= 0)
+    return give_received(operation, socket,
+                         {block, BufferPool::kHeadroom, static_cast<std::uint32_t>(answer)});
+  if (block != nullptr) block->pool->give(block);
+  return end_receive(operation, socket, answer);
+}
+
 Verdict attempt_receive_from(Operation& operation, SocketRecord& socket) noexcept {
-  BufferBlock* const block = socket.engine->buffers.take();
-  operation.lease.block = block;
-  if (block == nullptr) return finish(operation, {"mmap", ENOMEM, Errc::out_of_memory});
-  return take_received(
-      operation, socket,
-      receive_datagram(socket.descriptor, block, socket.receive_flags, *socket.datagram));
+  DatagramBatch& batch = *socket.datagram->batch;
+  if (batch.has_received()) {
+    socket.engine->charge(-1);
+  } else {
+    const int answer = batch.read_ahead();
+    if (answer <= 0) return end_receive(operation, socket, answer);
+    socket.engine->charge(answer / kDatagramsForOne);
+  }
+  const Lease first = batch.take();
+  socket.ready[0] = batch.has_received() || !batch.has_emptied_socket();
+  return give_received(operation, socket, first);
 }
 
 void describe_receive_from(const Operation&, const SocketRecord& socket,
@@ -101,7 +118,15 @@ Verdict take_sent(Operation& operation, SocketRecord& socket, std::int64_t answe
   return fail_operation(operation, answer);
 }
 
+/// What was posted before goes out before; false if it cannot.
+bool sends_posted(SocketRecord& socket) noexcept {
+  DatagramBatch& batch = *socket.datagram->batch;
+  if (batch.has_posted()) batch.send_posted();
+  return !batch.has_posted() || socket.transport == Transport::unix_datagram;
+}
+
 Verdict attempt_send_to(Operation& operation, SocketRecord& socket) noexcept {
+  if (!sends_posted(socket)) return must_wait(socket, WaitFor::writable);
   return take_sent(
       operation, socket,
       send_datagram(socket.descriptor, outgoing_of(operation), send_flags(operation, socket)));
@@ -113,19 +138,41 @@ void describe_send_to(const Operation& operation, const SocketRecord& socket,
              send_flags(operation, socket)};
 }
 
-// post: the same, but a failure is counted and that is all.
+// post: the same, but a failure is counted and that is all. An event loop collects them.
 
-Verdict take_posted(Operation& operation, SocketRecord& socket, std::int64_t answer) noexcept {
+Verdict absorb_post(Operation& operation, SocketRecord& socket, std::int64_t answer) noexcept {
   const Verdict verdict = take_sent(operation, socket, answer);
   if (verdict != Verdict::finished || answer >= 0) return verdict;
   if (is_again(answer)) add(socket.datagram->tally->failed, 1);
   return finish(operation);
 }
 
+/// The datagram in a block of its own: the one it came in, or a copy. Null when there is no memory.
+Lease block_for(Outgoing& outgoing, SocketRecord& socket) noexcept {
+  const auto size = static_cast<std::uint32_t>(outgoing.bytes.size());
+  if (outgoing.block != nullptr)
+    return {std::exchange(outgoing.block, nullptr), BufferPool::kHeadroom, size};
+  BufferBlock* const block = socket.engine->buffers.take();
+  if (block == nullptr) return {};
+  std::ranges::copy(outgoing.bytes, BufferPool::bytes_in(block));
+  head_of(block).sender = *outgoing.to;
+  return {block, BufferPool::kHeadroom, size};
+}
+
 Verdict attempt_post(Operation& operation, SocketRecord& socket) noexcept {
-  return take_posted(
-      operation, socket,
-      send_datagram(socket.descriptor, outgoing_of(operation), send_flags(operation, socket)));
+  DatagramBatch& batch = *socket.datagram->batch;
+  // It lies in the awaiter, which is not const.
+  auto& outgoing = const_cast<Outgoing&>(outgoing_of(operation));
+  if (outgoing.bytes.size() > BufferPool::kCapacity)
+    return absorb_post(operation, socket, -EMSGSIZE);
+  if (batch.is_full()) batch.send_posted();
+  if (batch.is_full() && !batch.give_up_oldest()) return must_wait(socket, WaitFor::writable);
+  const Lease bytes = block_for(outgoing, socket);
+  if (bytes.block == nullptr) return finish(operation, {"mmap", ENOMEM, Errc::out_of_memory});
+  batch.post(bytes);
+  socket.engine->send_later(socket);
+  socket.engine->charge(-1);
+  return finish(operation);
 }
 
 }  // namespace
@@ -189,7 +236,7 @@ const OperationType receive_from_operation{"recvmsg",
                                            false,
                                            attempt_receive_from,
                                            start_with<attempt_receive_from>,
-                                           take_received,
+                                           absorb_receive_from,
                                            describe_receive_from,
                                            nullptr};
 const OperationType send_to_operation{"sendmsg",
@@ -204,6 +251,6 @@ const OperationType send_to_operation{"sendmsg",
                                       nullptr};
 const OperationType post_operation{
     "sendmsg",   WaitFor::writable, false,  false, false, attempt_post, start_with<attempt_post>,
-    take_posted, describe_send_to,  nullptr};
+    absorb_post, describe_send_to,  nullptr};
 
 }  // namespace headrace::detail

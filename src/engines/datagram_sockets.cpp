@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <new>
 
+#include "engines/datagram_batch.hpp"
 #include "engines/datagram_side.hpp"
 #include "engines/engine_core.hpp"
 #include "net/unix_path.hpp"
@@ -49,13 +50,43 @@ Result<SocketRecord*> adopt_datagrams(EngineCore& engine, net::Socket socket,
   if (const auto local = net::local_address(socket.descriptor()))
     side->local = net::to_endpoint(*local);
   auto record = engine.adopt(std::move(socket), transport);
-  if (record) (*record)->datagram = side.release();
-  return record;
+  if (!record) return record;
+  if (engine.socket_mode() == net::Blocking::no) {
+    side->batch.reset(new (std::nothrow) DatagramBatch{**record});
+    engine.buffers.keep(DatagramBatch::kBlocks);
+  }
+  (*record)->datagram = side.release();
+  if (engine.socket_mode() == net::Blocking::yes || (*record)->datagram->batch != nullptr)
+    return record;
+  engine.close(**record);
+  return fail(Errc::out_of_memory, "new");
+}
+
+DatagramSide::DatagramSide() noexcept = default;
+DatagramSide::~DatagramSide() = default;
+
+// The kernel tells with a datagram how many were dropped before it; of those behind the last it
+// must be asked.
+void look_for_drops(SocketRecord& socket) noexcept {
+  DatagramSide& side = *socket.datagram;
+  if (!side.tally->closed_to_new) raise_to(*side.dropped, net::drops_of(socket.descriptor));
+}
+
+DatagramCounts counts_of(const DatagramTally& tally) noexcept {
+  return {.received = value_of(tally.received),
+          .bytes_received = value_of(tally.bytes_received),
+          .sent = value_of(tally.sent),
+          .bytes_sent = value_of(tally.bytes_sent),
+          .failed = value_of(tally.failed),
+          .truncated = value_of(tally.truncated),
+          .dropped = value_of(tally.dropped),
+          .unanswered = value_of(tally.unanswered),
+          .limited = value_of(tally.limited)};
 }
 
 void end_datagrams(SocketRecord& socket) noexcept {
-  DatagramSide& side = *socket.datagram;
-  if (!side.closed_to_new) raise_to(*side.dropped, net::drops_of(socket.descriptor));
+  look_for_drops(socket);
+  socket.datagram->batch.reset();  // sends what was posted, and counts it
   delete std::exchange(socket.datagram, nullptr);
 }
 
@@ -133,18 +164,10 @@ bool Datagram::is_own(const Endpoint& sender) const noexcept {
 }
 
 DatagramCounts Datagram::counts() const noexcept {
-  DatagramSide& side = *socket_->datagram;
-  if (!side.closed_to_new) detail::raise_to(*side.dropped, net::drops_of(socket_->descriptor));
-  const DatagramTally& tally = *side.tally;
-  return {.received = value_of(tally.received),
-          .bytes_received = value_of(tally.bytes_received),
-          .sent = value_of(tally.sent),
-          .bytes_sent = value_of(tally.bytes_sent),
-          .failed = value_of(tally.failed),
-          .truncated = value_of(tally.truncated),
-          .dropped = value_of(*side.dropped),
-          .unanswered = value_of(tally.unanswered),
-          .limited = value_of(tally.limited)};
+  detail::look_for_drops(*socket_);
+  DatagramCounts counts = detail::counts_of(*socket_->datagram->tally);
+  counts.dropped = value_of(*socket_->datagram->dropped);
+  return counts;
 }
 
 void Datagram::note(Unanswered why) noexcept {

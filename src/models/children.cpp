@@ -27,6 +27,7 @@ Server server_in_child(Server& parents, Stop& stop, const net::RepeatedSignal* r
           .workers = parents.workers,
           .backlog = parents.backlog,
           .doors = parents.doors,
+          .datagrams = parents.datagrams,
           .table = parents.table,
           .stop = stop,
           .repeat = repeat,
@@ -132,6 +133,11 @@ ChildServer::ChildServer(Server& parents, net::HeldSignals& held)
 void ChildServer::serve(Accepted accepted) {
   interrupted();  // the stop may have come before
   serve_peer(server_, engine_, std::move(accepted));
+}
+
+void ChildServer::receive_datagrams(std::size_t index) {
+  interrupted();
+  engine_.run(serve_datagrams(server_, engine_, index));
 }
 
 void ChildServer::interrupted() noexcept {

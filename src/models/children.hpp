@@ -79,6 +79,8 @@ class ChildServer final : public detail::InterruptWatcher {
 
   /// Serves one peer to its end.
   void serve(Accepted accepted);
+  /// The same for the server's datagrams, as worker `index` of them.
+  void receive_datagrams(std::size_t index);
   void interrupted() noexcept override;
 
   /// Ends the process, without destructors or exit(3): what they would flush and unlink is the

@@ -139,13 +139,11 @@ Result<Socket> bind_unnamed(const DatagramOptions& options, Blocking blocking) {
   return socket;
 }
 
-std::uint32_t close_to_new(int descriptor) noexcept {
-  const std::uint32_t dropped = drops_of(descriptor);
+void close_to_new(int descriptor) noexcept {
   sock_filter nothing{.code = BPF_RET | BPF_K, .jt = 0, .jf = 0, .k = 0};
   const sock_fprog program{.len = 1, .filter = &nothing};
   // Without memory for it the socket stays open, until it is closed: the drain ends all the same.
   (void)sys::setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
-  return dropped;
 }
 
 std::uint32_t drops_of(int descriptor) noexcept {

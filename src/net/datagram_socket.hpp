@@ -27,9 +27,8 @@ namespace headrace::net {
 /// "Autobind").
 [[nodiscard]] Result<Socket> bind_unnamed(const DatagramOptions& options, Blocking blocking);
 
-/// From now on the kernel drops what comes for the socket; what is queued stays. Returns how many
-/// it had dropped until then.
-std::uint32_t close_to_new(int descriptor) noexcept;
+/// From now on the kernel drops what comes for the socket; what is queued stays.
+void close_to_new(int descriptor) noexcept;
 
 /// How many datagrams the kernel has dropped that were for the socket; 0 where it does not say.
 [[nodiscard]] std::uint32_t drops_of(int descriptor) noexcept;

@@ -98,6 +98,12 @@ int set_nonblocking(int descriptor) noexcept {
   return checked(::fcntl(descriptor, F_SETFL, flags | O_NONBLOCK));
 }
 
+int set_blocking(int descriptor) noexcept {
+  const int flags = ::fcntl(descriptor, F_GETFL);
+  if (flags < 0) return -errno;
+  return checked(::fcntl(descriptor, F_SETFL, flags & ~O_NONBLOCK));
+}
+
 int make_pipe(int descriptors[2], int flags) noexcept {
   return checked(::pipe2(descriptors, flags));
 }

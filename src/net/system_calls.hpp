@@ -46,6 +46,7 @@ int sendmmsg(int descriptor, mmsghdr* messages, unsigned count, int flags) noexc
 int close(int descriptor) noexcept;
 int duplicate(int descriptor) noexcept;                 // fcntl(2): F_DUPFD_CLOEXEC
 int set_nonblocking(int descriptor) noexcept;           // fcntl(2)
+int set_blocking(int descriptor) noexcept;              // fcntl(2)
 int make_pipe(int descriptors[2], int flags) noexcept;  // pipe2(2)
 int eventfd(unsigned initial, int flags) noexcept;
 ssize_t read(int descriptor, void* bytes, std::size_t size) noexcept;

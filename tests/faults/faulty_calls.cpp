@@ -248,6 +248,12 @@ int set_nonblocking(int descriptor) noexcept {
   });
 }
 
+int set_blocking(int descriptor) noexcept {
+  return call(Call::set_blocking, [=] {
+    return ::fcntl(descriptor, F_SETFL, ::fcntl(descriptor, F_GETFL) & ~O_NONBLOCK);
+  });
+}
+
 int make_pipe(int descriptors[2], int flags) noexcept {
   return call(Call::make_pipe, [=] { return ::pipe2(descriptors, flags); });
 }

@@ -32,6 +32,7 @@ enum class Call : std::uint8_t {
   close,
   duplicate,
   set_nonblocking,
+  set_blocking,
   make_pipe,
   eventfd,
   read,

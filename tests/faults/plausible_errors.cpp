@@ -29,6 +29,7 @@ constexpr std::array<std::string_view, kCalls> kNames{"socket",
                                                       "close",
                                                       "duplicate",
                                                       "set_nonblocking",
+                                                      "set_blocking",
                                                       "make_pipe",
                                                       "eventfd",
                                                       "read",
@@ -149,6 +150,7 @@ std::span<const int> plausible_errors(Call call) noexcept {
     case Call::map_memory:
       return kSome<ENOMEM>;
     case Call::set_nonblocking:
+    case Call::set_blocking:
     case Call::kill:
     case Call::write:
       break;

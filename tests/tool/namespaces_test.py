@@ -2,11 +2,14 @@
 #
 # send and receive between machines: network namespaces on a bridge, all made here. Broadcast with
 # two receivers, IPv4 and IPv6 groups, TTL, the ICMP of another machine.
+import json
+import os
+import signal
 import subprocess
 import sys
 import unittest
 
-from _datagrams import Receiver, send, sent
+from _datagrams import Receiver, peer, send, sent
 from _namespaces import Namespace, bridge, ip, run_again_in_a_namespace
 
 ANSWER = """
@@ -140,6 +143,53 @@ class Groups(OnAWire):
         receiver = self.receiver(member, address="239.7.7.8:5003")
         sent("239.7.7.8:5003", "to the group", "--interface", "eth0", inside=sender.inside)
         self.assertRegex(receiver.out.line(0).decode(), "to the group")
+
+
+def kernel_drops():
+    """Datagrams that this namespace has thrown away for want of room in a receive buffer."""
+    with open("/proc/net/snmp", encoding="ascii") as file:
+        names, values = (line.split() for line in file if line.startswith("Udp:"))
+    return int(dict(zip(names, values))["RcvbufErrors"])
+
+
+class Losses(unittest.TestCase):
+    def test_every_datagram_came_or_was_dropped_by_the_kernel(self):
+        """A receiver that is stopped while more is sent than its buffer holds."""
+        count = 100_000 if os.environ.get("HEADRACE_NIGHTLY") == "1" else 5_000
+        before = kernel_drops()
+        with Receiver("--json", "--kernel-buffer", "16KiB") as receiver, peer() as udp:
+            receiver.process.send_signal(signal.SIGSTOP)
+            os.waitpid(receiver.process.pid, os.WUNTRACED)  # until it is
+            for number in range(1, count + 1):
+                udp.sendto(b"#0000000a %d/%d" % (number, count), ("127.0.0.1", receiver.port))
+            dropped = kernel_drops() - before
+            receiver.process.send_signal(signal.SIGCONT)
+            receiver.out.line(count - dropped - 1)
+            got = receiver.summary()
+            objects = [json.loads(line) for line in receiver.out.data.splitlines()]
+        self.assertGreater(dropped, 0)
+        self.assertEqual((got["datagrams"], got["dropped"]), (count - dropped, dropped))
+        self.assertEqual(sum(one.get("dropped", 0) for one in objects), dropped)
+        numbered = got["numbered"]
+        self.assertEqual(numbered["came"], count - dropped)
+        self.assertEqual(numbered["lost"] + numbered["unseen"], dropped)
+
+    def test_a_flood_of_ours(self):
+        """Nothing is lost without a word between send --count and receive."""
+        count = 100_000 if os.environ.get("HEADRACE_NIGHTLY") == "1" else 20_000
+        before = kernel_drops()
+        with Receiver() as receiver:
+            sent(receiver.address, "x" * 1000, "--count", str(count))
+            dropped = kernel_drops() - before
+            receiver.out.wait_until(lambda data: data.count(b"\n") >= count - dropped,
+                                    f"{count} datagrams less {dropped}")
+            self.assertEqual(receiver.interrupt(), 0)
+            said = receiver.err.data.decode()
+        self.assertIn(f"received {count - dropped} datagrams", said)
+        if dropped > 0:
+            self.assertIn(f"the kernel dropped {dropped} datagram", said)
+        self.assertRegex(said, rf"numbered: {count - dropped} came in 1 run: \d+ lost, "
+                               "0 repeated, 0 reordered")
 
 
 class Errors(OnAWire):

@@ -138,7 +138,7 @@ class Ends(unittest.TestCase):
         with Receiver("--timeout", "50ms") as receiver:
             self.assertEqual(receiver.wait(), 1)
             self.assertRegex(receiver.err.data.decode(),
-                             r"headrace: receive on udp://127\.0\.0\.1:0: 0 came, and nothing more "
+                             r"headrace: receive on udp://127\.0\.0\.1:0: nothing came "
                              r"within 50ms\n")
 
     def test_timeout_after_something_is_an_end(self):
@@ -254,10 +254,10 @@ class Losses(unittest.TestCase):
                 udp.sendto(b"#0000000a %d/9 x" % number, ("127.0.0.1", receiver.port))
             numbers = [got["number"] for got in receiver.objects(6)]
             self.assertEqual([number["order"] for number in numbers],
-                             ["next", "next", "next", "late", "again", "next"])
+                             ["next", "next", "next", "reordered", "repeated", "next"])
             self.assertEqual([number["missing"] for number in numbers], [0, 0, 2, 0, 0, 1])
             self.assertEqual(receiver.summary()["numbered"],
-                             {"runs": 1, "came": 5, "lost": 2, "repeated": 1, "late": 1,
+                             {"runs": 1, "came": 5, "lost": 2, "repeated": 1, "reordered": 1,
                               "unseen": 2})
 
     def test_numbers_are_remarked_upon(self):
@@ -268,35 +268,8 @@ class Losses(unittest.TestCase):
                            rb"#0000000a 2/3 came again"):
                 receiver.err.match(remark)
             self.assertEqual(receiver.interrupt(), 0)
-            self.assertIn(b"numbered: 3 came in 1 run: 0 lost, 1 repeated, 1 late\n",
+            self.assertIn(b"numbered: 3 came in 1 run: 0 lost, 1 repeated, 1 reordered\n",
                           receiver.err.data)
-
-    def test_every_datagram_came_or_was_dropped_by_the_kernel(self):
-        """A receiver that is stopped while more is sent than its buffer holds."""
-        count = 100_000 if os.environ.get("HEADRACE_NIGHTLY") == "1" else 5_000
-        with Receiver("--json", "--kernel-buffer", "16KiB") as receiver, peer() as udp:
-            receiver.process.send_signal(signal.SIGSTOP)
-            os.waitpid(receiver.process.pid, os.WUNTRACED)  # until it is
-            for number in range(1, count + 1):
-                udp.sendto(b"#0000000a %d/%d" % (number, count + 1), ("127.0.0.1", receiver.port))
-            receiver.process.send_signal(signal.SIGCONT)
-            # What the kernel dropped comes with the next datagram: one that finds room.
-            udp.settimeout(0.01)
-            last = b"#0000000a %d/%d" % (count + 1, count + 1)
-            while b'"index":%d,' % (count + 1) not in receiver.out.data:
-                udp.sendto(last, ("127.0.0.1", receiver.port))
-                try:
-                    udp.recv(1)
-                except TimeoutError:
-                    pass
-            got = receiver.summary()
-            numbered = got["numbered"]
-            self.assertGreater(got["dropped"], 0)
-            self.assertEqual(numbered["came"] + numbered["lost"], count + 1)
-            # Repeats of the last one may have been dropped, too.
-            self.assertGreaterEqual(got["dropped"], numbered["lost"])
-            objects = [json.loads(line) for line in receiver.out.data.splitlines()]
-            self.assertEqual(sum(one.get("dropped", 0) for one in objects), got["dropped"])
 
 
 class Places(unittest.TestCase):
@@ -352,7 +325,7 @@ class Places(unittest.TestCase):
                     self.assertEqual(second.wait(), 1)
                     self.assertIn(b"address in use", second.err.data)
                 receiver.process.kill()
-                receiver.process.wait(PATIENCE)
+                receiver.wait()
             self.assertTrue(os.path.exists(path))
             with Receiver(address=address) as receiver:
                 self.assertEqual(receiver.interrupt(), 0)

@@ -371,7 +371,7 @@ class Places(unittest.TestCase):
         with Receiver("--json", "--count", "500", "--kernel-buffer", "8MiB") as receiver:
             sent(receiver.address, "ping", "--count", "500")
             self.assertEqual(receiver.wait(), 0)
-            self.assertIn(b'"came":500,"lost":0,"repeated":0,"late":0,"unseen":0',
+            self.assertIn(b'"came":500,"lost":0,"repeated":0,"reordered":0,"unseen":0',
                           receiver.err.data)
 
 

@@ -70,7 +70,7 @@ TEST(Runs, InOrderLoseNothing) {
   const RunTotals totals = runs.totals();
   EXPECT_EQ(totals.runs, 1U);
   EXPECT_EQ(totals.came, 10U);
-  EXPECT_EQ(totals.lost + totals.repeated + totals.late + totals.unseen, 0U);
+  EXPECT_EQ(totals.lost + totals.repeated + totals.reordered + totals.unseen, 0U);
 }
 
 TEST(Runs, TellAGapAndWhatComesLate) {
@@ -79,11 +79,11 @@ TEST(Runs, TellAGapAndWhatComesLate) {
   EXPECT_EQ(runs.note(kSender, number(5, 10)).missing, 3U);
   EXPECT_EQ(runs.totals().lost, 3U);
   EXPECT_EQ(runs.totals().unseen, 5U);
-  EXPECT_EQ(runs.note(kSender, number(3, 10)).order, Turn::Order::late);
+  EXPECT_EQ(runs.note(kSender, number(3, 10)).order, Turn::Order::reordered);
   EXPECT_EQ(runs.totals().lost, 2U);
-  EXPECT_EQ(runs.totals().late, 1U);
-  EXPECT_EQ(runs.note(kSender, number(3, 10)).order, Turn::Order::again);
-  EXPECT_EQ(runs.note(kSender, number(5, 10)).order, Turn::Order::again);
+  EXPECT_EQ(runs.totals().reordered, 1U);
+  EXPECT_EQ(runs.note(kSender, number(3, 10)).order, Turn::Order::repeated);
+  EXPECT_EQ(runs.note(kSender, number(5, 10)).order, Turn::Order::repeated);
   EXPECT_EQ(runs.totals().repeated, 2U);
   EXPECT_EQ(runs.totals().came, 3U);
 }
@@ -118,14 +118,14 @@ TEST(Runs, AgreeWithAModelForShuffledLossyRepeatedRuns) {
       again += is_new ? 0 : 1;
       late += is_new && is_late ? 1 : 0;
       const Turn::Order order = runs.note(kSender, number(index, of)).order;
-      EXPECT_EQ(order, !is_new   ? Turn::Order::again
-                       : is_late ? Turn::Order::late
+      EXPECT_EQ(order, !is_new   ? Turn::Order::repeated
+                       : is_late ? Turn::Order::reordered
                                  : Turn::Order::next);
     }
     const std::uint64_t highest = came.empty() ? 0 : *came.rbegin();
     const RunTotals totals = runs.totals();
     EXPECT_EQ(totals.came, came.size());
-    EXPECT_EQ(totals.late, late);
+    EXPECT_EQ(totals.reordered, late);
     EXPECT_EQ(totals.repeated, again);
     EXPECT_EQ(totals.lost, highest - came.size());
     EXPECT_EQ(totals.unseen, came.empty() ? 0 : of - highest);
@@ -146,9 +146,9 @@ TEST(Runs, BeyondTheWindowCountAsLate) {
   Runs runs;
   (void)runs.note(kSender, number(1, Number::kHighest));
   (void)runs.note(kSender, number(10 * Runs::kWindow, Number::kHighest));
-  EXPECT_EQ(runs.note(kSender, number(2, Number::kHighest)).order, Turn::Order::late);
-  EXPECT_EQ(runs.note(kSender, number(2, Number::kHighest)).order, Turn::Order::late);
-  EXPECT_EQ(runs.totals().late, 2U);
+  EXPECT_EQ(runs.note(kSender, number(2, Number::kHighest)).order, Turn::Order::reordered);
+  EXPECT_EQ(runs.note(kSender, number(2, Number::kHighest)).order, Turn::Order::reordered);
+  EXPECT_EQ(runs.totals().reordered, 2U);
 }
 
 TEST(Runs, OfManySendersAreForgottenButNotTheirCounts) {
@@ -172,7 +172,7 @@ TEST(Runs, ThatAreHeardAgainStay) {
     (void)runs.note(kSender, number(1, 1, other));
   }
   EXPECT_EQ(runs.totals().runs, 3 * Runs::kMostRuns);
-  EXPECT_EQ(runs.note(kSender, number(1, 1000, 0)).order, Turn::Order::again);
+  EXPECT_EQ(runs.note(kSender, number(1, 1000, 0)).order, Turn::Order::repeated);
 }
 
 }  // namespace

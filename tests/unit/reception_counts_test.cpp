@@ -35,18 +35,19 @@ TEST(ReceptionCounts, SayWhatWasCutDroppedAndLost) {
   cut.size = 10;
   counts.note(cut, 7);
   EXPECT_EQ(cut.dropped, 7U);
-  EXPECT_EQ(counts.as_text(9, 1s),
-            "received 5 datagrams, 58 bytes, in 1.0 s\n"
-            "1 cut: longer than --buffer\n"
-            "the kernel dropped 9 datagrams: its buffer was full; see --kernel-buffer\n"
-            "numbered: 3 came in 1 run: 1 lost, 1 repeated, 1 late; 5 at the end did not come");
+  EXPECT_EQ(
+      counts.as_text(9, 1s),
+      "received 5 datagrams, 58 bytes, in 1.0 s\n"
+      "1 cut: longer than --buffer\n"
+      "the kernel dropped 9 datagrams: its buffer was full; see --kernel-buffer\n"
+      "numbered: 3 came in 1 run: 1 lost, 1 repeated, 1 reordered; 5 at the end did not come");
   const auto object = nlohmann::json::parse(counts.as_json(9, 1s));
   EXPECT_EQ(object["event"], "summary");
   EXPECT_EQ(object["datagrams"], 5);
   EXPECT_EQ(object["dropped"], 9);
   EXPECT_EQ(object["numbered"]["lost"], 1);
   EXPECT_EQ(object["numbered"]["repeated"], 1);
-  EXPECT_EQ(object["numbered"]["late"], 1);
+  EXPECT_EQ(object["numbered"]["reordered"], 1);
   EXPECT_EQ(object["numbered"]["unseen"], 5);
 }
 
@@ -68,9 +69,9 @@ TEST(Remarks, NameTheDatagram) {
   one.number = number_of(one.bytes);
   one.turn = {.order = Turn::Order::next, .missing = 3};
   EXPECT_EQ(remark_on(one), "udp://127.0.0.1:5: 3 missing before #0000000a 4/9");
-  one.turn = {.order = Turn::Order::late};
+  one.turn = {.order = Turn::Order::reordered};
   EXPECT_EQ(remark_on(one), "udp://127.0.0.1:5: #0000000a 4/9 came late");
-  one.turn = {.order = Turn::Order::again};
+  one.turn = {.order = Turn::Order::repeated};
   one.size = 100;
   one.dropped = 1;
   EXPECT_EQ(remark_on(one),

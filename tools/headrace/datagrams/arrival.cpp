@@ -51,10 +51,10 @@ std::string_view key_of(Turn::Order order) noexcept {
   switch (order) {
     case Turn::Order::next:
       return "next";
-    case Turn::Order::late:
-      return "late";
-    case Turn::Order::again:
-      return "again";
+    case Turn::Order::reordered:
+      return "reordered";
+    case Turn::Order::repeated:
+      return "repeated";
   }
   return "";
 }

@@ -93,16 +93,16 @@ Turn Runs::note(std::string_view sender, const Number& number) {
   const bool in_window = highest - number.index < kBits * run.seen.size();
   if (in_window && (word_of(run.seen, number.index) & bit_of(number.index)) != 0) {
     ++counted_.repeated;
-    return {.order = Turn::Order::again};
+    return {.order = Turn::Order::repeated};
   }
   if (in_window) word_of(run.seen, number.index) |= bit_of(number.index);
-  ++counted_.late;
+  ++counted_.reordered;
   // Never more than there are: beyond the window a repeated one may be counted here.
   if (run.came < highest) {
     ++run.came;
     ++counted_.came;
   }
-  return {.order = Turn::Order::late};
+  return {.order = Turn::Order::reordered};
 }
 
 // The bits of the numbers up to `to`, which is new: cleared, as they stood for older ones.

@@ -50,23 +50,23 @@ struct NumberAtFront {
 
 /// How one numbered datagram came.
 struct Turn {
-  enum class Order : std::uint8_t { next, late, again };
-  Order order = Order::next;  ///< `late`: one with a higher number came before it
+  enum class Order : std::uint8_t { next, reordered, repeated };
+  Order order = Order::next;  ///< `reordered`: one with a higher number came before it
   std::uint64_t missing = 0;  ///< numbers between the highest so far and this one
 };
 
 /// What is known of all runs together.
 struct RunTotals {
   std::uint64_t runs = 0;
-  std::uint64_t came = 0;      ///< each number once
-  std::uint64_t repeated = 0;  ///< came again
-  std::uint64_t late = 0;      ///< after one with a higher number
-  std::uint64_t lost = 0;      ///< below the highest that came
-  std::uint64_t unseen = 0;    ///< above it: lost, or not sent yet
+  std::uint64_t came = 0;       ///< each number once
+  std::uint64_t repeated = 0;   ///< came again
+  std::uint64_t reordered = 0;  ///< after one with a higher number
+  std::uint64_t lost = 0;       ///< below the highest that came
+  std::uint64_t unseen = 0;     ///< above it: lost, or not sent yet
 };
 
 /// Keeps count of numbered datagrams, in bounded memory: of the last 64 runs, and of the last
-/// 65,536 numbers of each. What came before those counts as late, since nobody knows any more
+/// 65,536 numbers of each. What came before those counts as reordered, since nobody knows any more
 /// whether it comes again.
 class Runs {
  public:

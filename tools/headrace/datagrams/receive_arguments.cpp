@@ -91,7 +91,7 @@ int receive_command(const Words& words) {
        .description =
            "Prints each datagram that comes to ADDR: sender and content, as soon as it comes.\n"
            "Ctrl-C ends it, with a summary on stderr. What the kernel dropped, what was cut, and\n"
-           "of datagrams numbered by 'headrace send --count' those lost, repeated or late, is "
+           "of datagrams numbered by 'headrace send --count' those lost, repeated or reordered, is "
            "said.\n"
            "ADDR: udp://HOST:PORT, HOST:PORT, PORT (loopback), '*:PORT', unix-datagram:/PATH.\n"
            "TIME: 500ms, 5s, 2m."}};

@@ -103,6 +103,9 @@ class Reception {
   [[nodiscard]] int status() const noexcept { return status_; }
 
  private:
+  [[nodiscard]] bool is_for_broadcast() const noexcept {
+    return asked_.broadcast || at_.host() == "broadcast";
+  }
   [[nodiscard]] Result<Datagram> open() const;
   Task<> take_all(Datagram& socket, TaskScope& scope);
   Task<> wait_for_stop(TaskScope& scope);
@@ -127,7 +130,7 @@ class Reception {
 Result<Datagram> Reception::open() const {
   std::vector<Address> groups = asked_.groups;
   if (is_group(at_)) groups.push_back(at_);
-  const bool for_many = asked_.broadcast || !groups.empty() || at_.host() == "broadcast";
+  const bool for_many = is_for_broadcast() || !groups.empty();
   auto socket = Datagram::bind(engine_, place_to_bind(at_, asked_),
                                {.shared = for_many, .receive_buffer = asked_.kernel_buffer});
   if (!socket) return socket;
@@ -150,7 +153,10 @@ Task<> Reception::run() {
   started_ = Clock::now();
   TaskScope scope{engine_};
   const bool spawned = scope.spawn(wait_for_stop(scope)) && scope.spawn(take_all(*socket, scope));
-  if (!spawned) scope.cancel();
+  if (!spawned) {
+    scope.cancel();
+    status_ = complain(explain_receive(at_, {"spawn", 0, Errc::out_of_memory}), kFailed);
+  }
   co_await scope.join();
   say_summary(*socket);
 }
@@ -198,11 +204,12 @@ void Reception::end_on(const Failure& failure) {
     return;
   }
   if (!asked_.count && counts_.datagrams() > 0) return;  // an end as good as any
-  const std::string wanted = asked_.count ? fmt::format(" of {}", *asked_.count) : "";
-  status_ = complain(
-      fmt::format("receive on {}: {}{} came, and nothing more within {}", AddressText{at_}.view(),
-                  counts_.datagrams(), wanted, written(*asked_.timeout)),
-      kFailed);
+  const std::string came = asked_.count ? fmt::format("{} of {} came, and then nothing",
+                                                      counts_.datagrams(), *asked_.count)
+                                        : "nothing came";
+  status_ = complain(fmt::format("receive on {}: {} within {}", AddressText{at_}.view(), came,
+                                 written(*asked_.timeout)),
+                     kFailed);
 }
 
 void Reception::say_listening(const Datagram& socket) {
@@ -216,7 +223,7 @@ void Reception::say_listening(const Datagram& socket) {
                                     {"kernel_buffer", socket.receive_buffer()}}
           .dump();
     return fmt::format("{}listening on {} (kernel buffer {} bytes)",
-                       asked_.broadcast ? "wait msg: " : "", where, socket.receive_buffer());
+                       is_for_broadcast() ? "wait msg: " : "", where, socket.receive_buffer());
   });
 }
 

@@ -15,8 +15,8 @@ namespace {
 
 std::string on_numbers(const RunTotals& totals) {
   std::string line =
-      fmt::format("numbered: {} came in {}: {} lost, {} repeated, {} late", totals.came,
-                  counted(totals.runs, "run"), totals.lost, totals.repeated, totals.late);
+      fmt::format("numbered: {} came in {}: {} lost, {} repeated, {} reordered", totals.came,
+                  counted(totals.runs, "run"), totals.lost, totals.repeated, totals.reordered);
   if (totals.unseen > 0) line += fmt::format("; {} at the end did not come", totals.unseen);
   return line;
 }
@@ -66,7 +66,7 @@ std::string ReceptionCounts::as_json(std::uint64_t dropped, Clock::duration last
                                   {"came", totals.came},
                                   {"lost", totals.lost},
                                   {"repeated", totals.repeated},
-                                  {"late", totals.late},
+                                  {"reordered", totals.reordered},
                                   {"unseen", totals.unseen}}}}
       .dump();
 }
@@ -80,8 +80,8 @@ std::string remark_on(const Arrival& arrival) {
     const std::string name = to_text(arrival.number->number);
     if (arrival.turn.missing > 0)
       append(remarks, fmt::format("{} missing before {}", arrival.turn.missing, name));
-    if (arrival.turn.order == Turn::Order::late) append(remarks, name + " came late");
-    if (arrival.turn.order == Turn::Order::again) append(remarks, name + " came again");
+    if (arrival.turn.order == Turn::Order::reordered) append(remarks, name + " came late");
+    if (arrival.turn.order == Turn::Order::repeated) append(remarks, name + " came again");
   }
   if (remarks.empty()) return remarks;
   return text_of_sender(arrival.sender) + ": " + remarks;

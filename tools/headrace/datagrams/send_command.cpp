@@ -40,6 +40,8 @@ using Clock = std::chrono::steady_clock;
 // machine and its neighbours, and too short to be noticed.
 constexpr std::chrono::milliseconds kForIcmp{50};
 
+constexpr std::string_view kPrompt = "> ";
+
 // To stderr, in one piece; a terminal that is gone need not be told.
 void say(std::string_view text) { (void)::write(STDERR_FILENO, text.data(), text.size()); }
 
@@ -65,6 +67,7 @@ class Sender {
   [[nodiscard]] Result<Datagram> open();
   [[nodiscard]] Result<Datagram> open_to(const Endpoint& endpoint) const;
   Task<> send_all(TaskScope& scope);
+  Task<> wait_for_silence();
   Task<> send_content();
   [[nodiscard]] std::string objection_to(const Parsed<std::string>& content,
                                          const Number& last) const;
@@ -90,10 +93,11 @@ class Sender {
   Datagram* socket_ = nullptr;  // in the frame of run()
   Endpoint endpoint_;
   bool is_connected_ = false;
+  bool listens_ = false;
   bool is_sending_ = true;
-  Clock::time_point last_ = Clock::now();  // something was sent, or a reply came
-  Clock::time_point next_{};               // may be sent
-  bool has_failed_ = false;                // for good: nothing more is sent or heard
+  Clock::time_point last_{};  // a reply came, or all was sent
+  Clock::time_point next_{};  // may be sent
+  bool has_failed_ = false;   // for good: nothing more is sent or heard
   std::uint64_t sent_ = 0;
   std::uint64_t lines_ = 0;
   std::uint64_t replies_ = 0;
@@ -135,10 +139,16 @@ Task<> Sender::run() {
   }
   socket_ = &*socket;
   TaskScope scope{engine_};
-  const bool listens = (is_connected_ && !to_.is_unix()) || asked_.wait;
-  const bool spawned = (!listens || scope.spawn(hear(scope))) && scope.spawn(send_all(scope));
-  if (!spawned) scope.cancel();
+  listens_ = (is_connected_ && !to_.is_unix()) || asked_.wait;
+  const bool spawned = (!listens_ || scope.spawn(hear(scope))) && scope.spawn(send_all(scope));
+  if (!spawned) {
+    scope.cancel();
+    fail_with(fmt::format("send to {}: out of memory", AddressText{to_}.view()));
+  }
   co_await scope.join();
+  if (asked_.wait && replies_ == 0 && !has_failed_)
+    fail_with(fmt::format("send to {}: no reply within {}", AddressText{to_}.view(),
+                          written(*asked_.wait)));
   say_what_was_replaced();
 }
 
@@ -148,8 +158,18 @@ Task<> Sender::send_all(TaskScope& scope) {
   else
     co_await send_content();
   is_sending_ = false;
+  if (listens_ && !has_failed_) co_await wait_for_silence();
+  scope.cancel();
+}
+
+// Until nothing was sent and nothing came for as long as was asked.
+Task<> Sender::wait_for_silence() {
+  const std::chrono::nanoseconds patience = asked_.wait.value_or(kForIcmp);
   last_ = Clock::now();
-  if (has_failed_) scope.cancel();
+  while (Clock::now() < last_ + patience) {
+    const auto slept = co_await engine_.sleep(Deadline::at(last_ + patience));
+    if (!slept) break;
+  }
 }
 
 // One datagram; with --count so many, numbered.
@@ -186,7 +206,7 @@ Task<> Sender::send_lines() {
   LineSplitter lines{content_.longest_given()};
   std::array<char, 65536> piece;
   for (bool goes_on = true; goes_on;) {
-    if (prompts_) say("> ");
+    if (prompts_) say(kPrompt);
     const auto ready = co_await engine_.wait_ready(STDIN_FILENO, Direction::readable);
     if (!ready) break;
     const ssize_t count = ::read(STDIN_FILENO, piece.data(), piece.size());
@@ -236,31 +256,17 @@ Task<bool> Sender::send_one(std::string bytes) {
     co_return false;
   }
   ++sent_;
-  last_ = Clock::now();
   co_return true;
 }
 
-// Until there has been silence for as long as was asked, after the last was sent.
+// Replies, and that nobody is there, until the scope is cancelled.
 Task<> Sender::hear(TaskScope& scope) {
-  const std::chrono::nanoseconds patience = asked_.wait.value_or(kForIcmp);
-  for (;;) {
-    const auto received = co_await socket_->receive(Deadline::at(last_ + patience));
-    if (received) {
-      const bool goes_on = !asked_.wait || print_reply(*received);
-      if (goes_on) continue;
-      break;
-    }
-    if (received.error().code != Errc::timed_out) {
-      end_on(received.error());
-      break;
-    }
-    if (!is_sending_ && Clock::now() >= last_ + patience) break;
-    if (is_sending_) last_ = Clock::now();  // else the deadline stays where it passed
+  for (bool goes_on = true; goes_on;) {
+    const auto received = co_await socket_->receive();
+    if (!received) end_on(received.error());
+    goes_on = received && (!asked_.wait || print_reply(*received));
   }
   if (has_failed_) scope.cancel();
-  if (asked_.wait && replies_ == 0 && !has_failed_)
-    fail_with(
-        fmt::format("send to {}: no reply within {}", AddressText{to_}.view(), written(patience)));
 }
 
 bool Sender::print_reply(const Received& reply) {
@@ -269,7 +275,9 @@ bool Sender::print_reply(const Received& reply) {
   const std::string_view bytes = text_of({reply.data(), reply.size()});
   const Arrival arrival{
       .sender = reply.sender().address(), .bytes = bytes, .number = number_of(bytes)};
-  const auto printed = output_.write(shown(arrival, look_));
+  const bool on_prompt = prompts_ && is_sending_;  // which is written over, and then again
+  const auto printed = output_.write((on_prompt ? "\r" : "") + shown(arrival, look_));
+  if (on_prompt) say(kPrompt);
   if (printed) return true;
   status_ = complain_about_output(printed.error());
   has_failed_ = true;
