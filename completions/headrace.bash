@@ -9,6 +9,11 @@ _headrace_values() {  # what may follow the option $1; nothing where only the us
     --log-format) echo text json ;;
     --workers) echo auto ;;
     --idle-timeout | --linger) echo never ;;
+    --format) echo text mermaid svg ;;
+    --demo)
+      echo handshake close time-wait lost-last-ack late-segment simultaneous-close reset backlog half-open \
+        reuse-address
+      ;;
     --max-connections | --max-per-address) echo none ;;
     --encoding) echo utf-8 gb2312 gbk gb18030 big5 shift_jis euc-jp euc-kr utf-16le \
       koi8-r latin1 windows-1252 ;;
@@ -37,6 +42,7 @@ _headrace_options() {  # the options of the command $1
       echo -h --help -c --connections --active --size -d --duration -n --messages --in-flight --rate --churn --ramp \
         --warmup --threads --timeout --verify --pid --compare --rounds --models --against --html --json
       ;;
+    watch) echo -h --help --once --json --interval --sequence --format --count --demo ;;
     models) echo -h --help --json ;;
     help) ;;
     *) echo -h --help --version ;;
@@ -49,7 +55,8 @@ _headrace_takes_value() {
       --rate-limit | --drain | --stats | --log-format | -c | --connections | --active | --size | -d | --duration | \
       -n | --messages | --in-flight | --rate | --churn | --ramp | --warmup | --threads | --timeout | --pid | \
       --compare | --rounds | --models | --against | --file | --count | --interval | --encoding | --ttl | \
-      --interface | --join | --buffer | --kernel-buffer | --source | --retry | --wait | --linger) return 0 ;;
+      --interface | --join | --buffer | --kernel-buffer | --source | --retry | --wait | --linger | --format | \
+      --demo) return 0 ;;
   esac
   return 1
 }
@@ -60,7 +67,7 @@ _headrace() {
   if [[ $word == '=' ]]; then word=''; fi
   if [[ $before == '=' ]]; then before=${COMP_WORDS[COMP_CWORD - 2]}; fi
   if ((COMP_CWORD == 1)); then
-    choices="serve connect send receive bench models help $(_headrace_options '')"
+    choices="serve connect send receive bench watch models help $(_headrace_options '')"
   elif [[ $before == --html ]]; then
     mapfile -t COMPREPLY < <(compgen -f -- "$word")
     return
@@ -70,8 +77,12 @@ _headrace() {
     choices=$(_headrace_options "$command")
   elif [[ $command == serve ]]; then
     choices="echo discard reply talk $(_headrace_options serve)"
+  elif [[ $command == watch && $before == state ]]; then
+    choices='listen syn-sent syn-received established fin-wait-1 fin-wait-2 close-wait closing last-ack time-wait'
+  elif [[ $command == watch ]]; then
+    choices='pid state'
   elif [[ $command == help ]]; then
-    choices='serve connect send receive bench models'
+    choices='serve connect send receive bench watch models'
   else
     choices=$(_headrace_options "$command")
   fi

@@ -9,11 +9,12 @@ complete -c headrace -n __fish_use_subcommand -a connect -d 'Interactive or pipe
 complete -c headrace -n __fish_use_subcommand -a send -d 'Datagrams out'
 complete -c headrace -n __fish_use_subcommand -a receive -d 'Datagrams in'
 complete -c headrace -n __fish_use_subcommand -a bench -d 'Load a server and measure it'
+complete -c headrace -n __fish_use_subcommand -a watch -d 'See what TCP does on this machine'
 complete -c headrace -n __fish_use_subcommand -a models -d 'List the I/O models and what this machine can run'
 complete -c headrace -n __fish_use_subcommand -a help -d 'Options and examples of a command'
 complete -c headrace -s h -l help -d 'Show the options'
 complete -c headrace -n __fish_use_subcommand -l version -d 'Show the version'
-complete -c headrace -n '__fish_seen_subcommand_from help' -a 'serve connect send receive bench models'
+complete -c headrace -n '__fish_seen_subcommand_from help' -a 'serve connect send receive bench watch models'
 
 set -l serve -n '__fish_seen_subcommand_from serve'
 complete -c headrace $serve -a echo -d 'Send back what is received'
@@ -95,5 +96,18 @@ complete -c headrace $bench -x -l models -d 'Which models to compare' \
 complete -c headrace $bench -x -l against -d 'NAME=CMD: a server to compare with'
 complete -c headrace $bench -r -F -l html -d 'Write the report as a page'
 complete -c headrace $bench -l json -d 'The report as JSON'
+
+set -l watch -n '__fish_seen_subcommand_from watch'
+complete -c headrace $watch -a 'pid state' -d 'Filter'
+complete -c headrace -n '__fish_seen_subcommand_from watch; and __fish_seen_subcommand_from state' \
+    -a 'listen syn-sent syn-received established fin-wait-1 fin-wait-2 close-wait closing last-ack time-wait'
+complete -c headrace $watch -l once -d 'Print what is there now, and end'
+complete -c headrace $watch -l json -d 'An object a line for each socket or event'
+complete -c headrace $watch -x -l interval -d 'Between two looks'
+complete -c headrace $watch -l sequence -d 'Draw each connection as a ladder of its segments'
+complete -c headrace $watch -x -l format -d 'Of --sequence' -a 'text mermaid svg'
+complete -c headrace $watch -x -l count -d 'Of --sequence: end after so many connections'
+complete -c headrace $watch -x -l demo -d 'Make such connections, and explain' \
+    -a 'handshake close time-wait lost-last-ack late-segment simultaneous-close reset backlog half-open reuse-address'
 
 complete -c headrace -n '__fish_seen_subcommand_from models' -l json -d 'As JSON'

@@ -20,12 +20,6 @@ std::uint16_t bit_of(TcpState state) noexcept {
   return static_cast<std::uint16_t>(1U << static_cast<unsigned>(state));
 }
 
-// Who began, where the first SYN was not seen.
-bool source_is_left(const Segment& segment) noexcept {
-  if (segment.has(kSyn)) return !segment.has(kAck);
-  return segment.source.port > segment.destination.port;
-}
-
 }  // namespace
 
 std::int64_t Conversations::Half::counted(std::uint32_t number, std::int64_t first) noexcept {
@@ -115,6 +109,15 @@ Conversations::Flow* Conversations::open_flow(const Key& key, const Segment& seg
     }
   }
   return &flows_.insert_or_assign(key, std::move(flow)).first->second;
+}
+
+// Who began, where the first SYN was not seen.
+bool Conversations::source_is_left(const Segment& segment) const {
+  if (segment.has(kSyn)) return !segment.has(kAck);
+  const bool to_listener = listening_.contains(segment.destination.port);
+  const bool from_listener = listening_.contains(segment.source.port);
+  if (to_listener != from_listener) return to_listener;
+  return segment.source.port > segment.destination.port;
 }
 
 // The quarter that matters least goes: what is over, then what was silent longest.

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <utility>
 
@@ -21,7 +22,8 @@
 
 namespace headrace::tcp_state {
 
-/// The left side began: it sent the first SYN. Where that was not seen, it has the higher port.
+/// The left side began: it sent the first SYN. Where that was not seen, the right side has the port
+/// of a listener that is known, or the lower one.
 enum class Side : std::uint8_t { left, right };
 
 [[nodiscard]] constexpr Side other(Side side) noexcept {
@@ -137,6 +139,9 @@ class Conversations {
     if (known_.size() < most_) known_.insert_or_assign({local, remote}, state);
   }
 
+  /// Who answers at that port is the right side of what is there already.
+  void know_listener(std::uint16_t port) { listening_.insert(port); }
+
   [[nodiscard]] std::size_t size() const noexcept { return flows_.size(); }
 
  private:
@@ -166,6 +171,7 @@ class Conversations {
   using Flows = std::map<Key, Flow>;
 
   Flow* flow_of(const Segment& segment);
+  [[nodiscard]] bool source_is_left(const Segment& segment) const;
   static bool begins_anew(Flow& flow, const Segment& segment) noexcept;
   Flow* open_flow(const Key& key, const Segment& segment);
   void end(Flow& flow, Ending how);
@@ -187,6 +193,7 @@ class Conversations {
   std::uint64_t count_ = 0;
   Flows flows_;
   std::map<Key, TcpState> known_;  // by its own end and the other
+  std::set<std::uint16_t> listening_;
 };
 
 }  // namespace headrace::tcp_state

@@ -41,8 +41,10 @@ void Conversations::leave(Flow& flow, Rung& rung) {
   if (rung.has(kRst)) return enter(flow, from, closed, rung);
   if ((rung.remarks & kRetransmission) != 0) take_back(flow, rung);
   if (rung.has(kSyn)) {
-    if ((rung.remarks & kRetransmission) == 0)
-      enter(flow, from, rung.has(kAck) ? syn_received : syn_sent, rung);
+    if ((rung.remarks & kRetransmission) != 0) return;
+    enter(flow, from, rung.has(kAck) ? syn_received : syn_sent, rung);
+    // Both opened at once, and the other's SYN+ACK has passed already.
+    if (state == syn_received && receiver.acknowledged >= 1) enter(flow, from, established, rung);
     return;
   }
   if (rung.has(kAck)) {

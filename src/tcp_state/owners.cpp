@@ -16,8 +16,7 @@ namespace headrace::tcp {
 namespace {
 
 constexpr std::int64_t kOldest = 10'000'000'000;  // ns
-constexpr std::int64_t kNewest = 250'000'000;     // not read again sooner
-constexpr std::int64_t kTimesItsCost = 50;        // nor than this: 2% of a core at most
+constexpr std::int64_t kShare = 50;               // and in the long run 2% of a core
 
 }  // namespace
 
@@ -27,9 +26,10 @@ void Owners::begin(std::int32_t pid) {
   if (pid != 0)
     (void)net::for_each_socket_of(
         pid, [this](ino_t inode) { wanted_.insert(static_cast<std::uint32_t>(inode)); });
-  const std::int64_t age = sys::monotonic_ns() - read_at_;
-  const bool rested = read_at_ == 0 || age > std::max(kNewest, kTimesItsCost * cost_);
-  if (rested && (missed_ || age > std::max(kOldest, kTimesItsCost * cost_))) read_all();
+  const std::int64_t now = sys::monotonic_ns();
+  if (begun_at_ != 0) credit_ = std::min(kMostCredit, credit_ + (now - begun_at_) / kShare);
+  begun_at_ = now;
+  if (credit_ > 0 && (missed_ || now - read_at_ > kOldest)) read_all();
 }
 
 bool Owners::is_wanted(std::uint32_t inode) const { return pid_ == 0 || wanted_.contains(inode); }
@@ -50,7 +50,7 @@ void Owners::read_all() {
     });
   });
   read_at_ = sys::monotonic_ns();
-  cost_ = read_at_ - begun;
+  credit_ -= read_at_ - begun;
   missed_ = false;
 }
 

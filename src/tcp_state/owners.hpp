@@ -21,10 +21,11 @@ class Owners {
   [[nodiscard]] bool is_wanted(std::uint32_t inode) const;
 
   /// Whoever held it when /proc was last read. A socket that was not there yet has /proc read again
-  /// at the next look, if the last reading is long enough ago for what it cost.
+  /// at the next look, if reading it has not cost too much of late.
   [[nodiscard]] TcpOwner find(std::uint32_t inode);
 
  private:
+  static constexpr std::int64_t kMostCredit = 100'000'000;  // ns of reading at once
   struct Held {
     TcpOwner owner;
     std::int32_t last;  // process that was found to hold it
@@ -35,9 +36,10 @@ class Owners {
   std::unordered_set<std::uint32_t> nobodys_;  // not found when /proc was last read
   std::unordered_set<std::uint32_t> wanted_;
   std::int32_t pid_ = 0;
-  std::int64_t read_at_ = 0;  // 0: never
-  std::int64_t cost_ = 0;
-  bool missed_ = true;  // a look had a socket that we do not know
+  std::int64_t read_at_ = 0;
+  std::int64_t begun_at_ = 0;          // the last look; 0: there was none
+  std::int64_t credit_ = kMostCredit;  // ns that reading may take; below 0 when it took longer
+  bool missed_ = true;                 // a look had a socket that we do not know
 };
 
 }  // namespace headrace::tcp

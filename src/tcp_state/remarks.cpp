@@ -24,7 +24,12 @@ void Conversations::remark(Flow& flow, Rung& rung, const Segment& segment) {
   const bool is_probe = !rung.has(kSyn) && !rung.has(kFin) && rung.length <= 1 &&
                         rung.sequence == sender.next - 1 && sender.next >= 1 &&
                         (rung.length == 0 || sender.waiting_since_ns == 0);
-  if (is_probe) {
+  // Both sides opened at once: the SYN goes out a second time, to carry the acknowledgement.
+  const bool answers_syn =
+      rung.has(kSyn | kAck) && flow.conversation.state(rung.from) == TcpState::syn_sent;
+  if (answers_syn) {
+    // said by its bits
+  } else if (is_probe) {
     rung.remarks |= receiver.window == 0 ? kWindowProbe : kKeepAlive;
   } else if (end > rung.sequence && rung.sequence < sender.next) {
     remark_old_bytes(sender, rung, end);

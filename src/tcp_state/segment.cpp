@@ -29,6 +29,7 @@ struct Inside {
   TcpHost source, destination;
   Bytes captured;        // of the segment
   std::size_t size = 0;  // of the whole segment
+  std::uint8_t hop_limit = 0;
 };
 
 // `size` is what was sent of the IP packet, `header` what stands before the segment.
@@ -50,6 +51,7 @@ std::optional<Inside> open_ipv4(Bytes packet, std::size_t whole_size) noexcept {
       packet[9] != IPPROTO_TCP)
     return std::nullopt;
   Inside inside = inside_of(packet, header, size);
+  inside.hop_limit = packet[8];
   inside.source = ipv4_host(packet.subspan<12, 4>());
   inside.destination = ipv4_host(packet.subspan<16, 4>());
   return inside;
@@ -84,6 +86,7 @@ std::optional<Inside> open_ipv6(Bytes packet, std::size_t whole_size) noexcept {
   const std::size_t size = told == 0 ? whole_size : std::min(told + kFixedIpv6, whole_size);
   if (!header || *header > packet.size() || *header > size) return std::nullopt;
   Inside inside = inside_of(packet, *header, size);
+  inside.hop_limit = packet[7];
   std::ranges::copy(packet.subspan<8, 16>(), inside.source.begin());
   std::ranges::copy(packet.subspan<24, 16>(), inside.destination.begin());
   return inside;
@@ -138,6 +141,7 @@ std::optional<Segment> parse_segment(std::span<const std::uint8_t> packet,
   segment.sequence = read_32(tcp, 4);
   segment.acknowledgement = read_32(tcp, 8);
   segment.bits = tcp[13] & 0x3FU;
+  segment.hop_limit = inside->hop_limit;
   segment.window = read_16(tcp, 14);
   segment.length = static_cast<std::uint32_t>(inside->size - header);
   const std::size_t end_of_options = std::min(header, tcp.size());

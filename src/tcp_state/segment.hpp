@@ -45,9 +45,10 @@ struct Segment {
   std::uint32_t interface = 0;  ///< index of the interface it was seen on
   TcpEndpoint source, destination;
   std::uint32_t sequence = 0, acknowledgement = 0;
-  std::uint32_t length = 0;  ///< bytes of data, whether captured or not
-  std::uint16_t window = 0;  ///< as it stands in the header, not scaled
-  std::uint8_t bits = 0;     ///< ControlBits
+  std::uint32_t length = 0;    ///< bytes of data, whether captured or not
+  std::uint16_t window = 0;    ///< as it stands in the header, not scaled
+  std::uint8_t bits = 0;       ///< ControlBits
+  std::uint8_t hop_limit = 0;  ///< TTL of IPv4
   SegmentOptions options;
 
   [[nodiscard]] bool has(std::uint8_t wanted) const noexcept { return (bits & wanted) == wanted; }

@@ -27,6 +27,7 @@ constexpr std::string_view kPrefix = "headrace-";
 constexpr const char* kEvent = "/events/sock/inet_sock_set_state";
 constexpr const char* kBufferKiB = "2048";  // a processor: some 15,000 changes
 constexpr std::size_t kLongestLine = 4096;  // of a line that never ends
+constexpr int kMostTries = 10;              // to make the instance
 constexpr int kMostReads = 400;             // a call
 
 Result<> write_file(const std::string& path, std::string_view text, const char* call) {
@@ -70,15 +71,8 @@ Result<TraceInstance> TraceInstance::open(const TcpFilter& filter) {
   const auto instances = find_instances();
   if (!instances) return std::unexpected(instances.error());
   remove_stale(*instances);
-  std::string path = *instances + "/" + std::string{kPrefix} + std::to_string(sys::getpid());
-  const int made = sys::make_directory(path.c_str());
-  if (made < 0) return fail_errno("mkdir (trace instance)", made);
-
-  TraceInstance instance{std::move(path)};
-  const std::string pipe = instance.path_ + "/trace_pipe";
-  const int descriptor = sys::open_file(pipe.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-  if (descriptor < 0) return fail_errno("open trace_pipe", descriptor);
-  instance.pipe_ = net::Socket{descriptor};
+  TraceInstance instance{{}};
+  if (auto made = instance.make(*instances); !made) return std::unexpected(made.error());
 
   const std::string event = instance.path_ + kEvent;
   if (auto set = write_file(instance.path_ + "/trace_clock", "mono", "trace_clock"); !set)
@@ -89,6 +83,26 @@ Result<TraceInstance> TraceInstance::open(const TcpFilter& filter) {
   if (auto set = write_file(event + "/enable", "1", "enable sock:inet_sock_set_state"); !set)
     return std::unexpected(set.error());
   return instance;
+}
+
+// Between mkdir and open the instance looks left over, and another program that starts may remove
+// it. The time in its name tells it from one whose maker has the same id in another PID namespace.
+Result<> TraceInstance::make(const std::string& instances) {
+  int error = -ENOENT;
+  for (int tries = 0; tries < kMostTries && (error == -ENOENT || error == -EEXIST); ++tries) {
+    const std::string path = instances + "/" + std::string{kPrefix} +
+                             std::to_string(sys::getpid()) + "-" +
+                             std::to_string(sys::monotonic_ns());
+    error = sys::make_directory(path.c_str());
+    if (error < 0) continue;
+    const std::string pipe = path + "/trace_pipe";
+    error = sys::open_file(pipe.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (error < 0) continue;
+    pipe_ = net::Socket{error};
+    path_ = path;
+    return {};
+  }
+  return fail_errno("mkdir (trace instance)", error);
 }
 
 TraceInstance::~TraceInstance() {

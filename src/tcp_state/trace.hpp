@@ -36,6 +36,7 @@ class TraceInstance {
 
  private:
   explicit TraceInstance(std::string path) : path_{std::move(path)} {}
+  [[nodiscard]] Result<> make(const std::string& instances);
   void take_lines(const Visitor& visitor, TcpSourceStatus& status);
 
   std::string path_;   // empty: moved from

@@ -92,7 +92,8 @@ consteval Rows any_steps() {
   for (std::size_t round = 0; round < kTcpStates; ++round)
     for (std::size_t from = 0; from < kTcpStates; ++from)
       for (std::size_t by = 0; by < kTcpStates; ++by)
-        if (((reached[from] >> by) & 1U) != 0 && by != index_of(closed) && by != index_of(listen))
+        if (((reached[from] >> by) & 1U) != 0 && by != index_of(closed) && by != index_of(listen) &&
+            by != index_of(time_wait))
           reached[from] |= kSteps[by];
   // A connection that we first see is CLOSED; a listener's is LISTEN, which leads on as well.
   reached[index_of(closed)] = TcpFilter::kEveryState;

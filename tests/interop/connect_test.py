@@ -77,10 +77,11 @@ class Tools(unittest.TestCase):
         self.assertIn((status, "--linger" in err), ((0, False), (1, True)))  # by its version
 
     def test_ncat(self):
-        with Listening(["ncat", "-l", "127.0.0.1", "PORT"], BYTES) as server:
-            status, out, _ = connect(server.port, data=BYTES[::-1])
+        """At our FIN it drops what it has not sent yet: so much in one direction at a time."""
+        with Listening(["ncat", "-l", "127.0.0.1", "PORT"]) as server:
+            status, _, _ = connect(server.port, data=BYTES)
         self.assertEqual(status, 0)
-        self.assertTrue(out == BYTES and server.out == BYTES[::-1])
+        self.assertTrue(server.out == BYTES)
 
     def test_ncat_with_a_program_behind_it(self):
         """At our FIN it drops what its program still has to say: so the answer is waited for."""

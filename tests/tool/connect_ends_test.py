@@ -98,20 +98,38 @@ class EndOfPeer(unittest.TestCase):
             self.assertEqual(client.hear(len(data)), data)
             self.assertEqual(client.wait(), (0, b"", ""))
 
-    def test_with_input_left_it_is_said(self):
-        def end_early(peer):
-            peer.recv(1)
+    def test_one_that_still_reads_gets_the_whole_input(self):
+        data = os.urandom(30_000_000)
+        got = []
+
+        def sink(peer):
             peer.shutdown(socket.SHUT_WR)
-            while peer.recv(1 << 20):
-                pass
+            got.append(receive_to_end(peer))
+
+        with Peer(sink) as peer:
+            self.assertEqual(connect(peer.address, data=data), (0, b"", ""))
+        self.assertTrue(got[0] == data)
+
+    def test_input_that_it_does_not_take_is_said(self):
+        over = threading.Event()
+
+        def end_early(peer):
+            peer.shutdown(socket.SHUT_WR)
+            over.wait(PATIENCE)
 
         with Peer(end_early) as peer, open("/dev/zero", "rb") as endless:
-            head = subprocess.Popen(["cat"], stdin=endless, stdout=subprocess.PIPE)
-            with head, Client(peer.address, stdin=head.stdout) as client:
+            with Client(peer.address, "--linger", "300ms", stdin=endless) as client:
                 status, out, err = client.wait()
-                head.kill()
+                over.set()
         self.assertEqual((status, out), (1, b""))
-        self.assertIn("before all of the input was sent", err)
+        self.assertIn("input is left unsent", err)
+
+    def test_one_that_is_gone_with_input_left_is_a_failure(self):
+        with Peer(lambda peer: peer.recv(1)) as peer, open("/dev/zero", "rb") as endless:
+            with Client(peer.address, stdin=endless) as client:
+                status, _, err = client.wait()
+        self.assertEqual(status, 1)
+        self.assertRegex(err, "reset by the peer|already closed")
 
     def test_what_is_under_way_still_arrives(self):
         data = os.urandom(100_000)  # one piece

@@ -50,7 +50,7 @@ Task<> Conversation::hold() {
   if (first && *first == Event::input_ended)
     co_await wait_for_peer();
   else
-    co_await wait_for_send();
+    co_await wait_for_input();
   scope.cancel();
   co_await scope.join();
   if (ending_.output) co_return;
@@ -74,29 +74,32 @@ Task<> Conversation::wait_for_peer() {
   }
 }
 
-// The peer has ended: what is being sent may still arrive, if it only closed its own side. Whether
-// there would have been more is known when the input has ended, or gives more; of an input that has
-// just given something that is expected soon, of another one not waited for.
-Task<> Conversation::wait_for_send() {
-  peer_ended_ = true;
-  const bool flows = sending_ || Clock::now() - said_at_ < kMoment;
-  if (sending_) {
-    const auto event = co_await events_.receive(engine_, linger_);
-    if (!event) ending_.unsent = true;
-    if (!event || *event == Event::input_ended) co_return;
+// The peer has ended. If it has only closed its own side (`nc -N` with nothing to say) it still
+// takes what we send, so an input that flows is sent to its end; one that is silent is not waited
+// for, nor a person.
+Task<> Conversation::wait_for_input() {
+  while (sending_ || flows()) {
+    const auto event = co_await events_.receive(engine_, Deadline::after(kMoment));
+    if (event) co_return;
+    if (!sending_ || Clock::now() < linger_.resolve(said_at_)) continue;
+    ending_.unsent = true;
+    co_return;
   }
-  if (input_.is_terminal()) co_return;
-  if (flows) (void)co_await events_.receive(engine_, Deadline::after(kMoment));
-  if (input_.has_more()) ending_.unsent = true;
+}
+
+// Whether more of the input is here, or may be expected any moment.
+bool Conversation::flows() const noexcept {
+  if (input_.is_terminal()) return false;
+  return Clock::now() - said_at_ < kMoment || input_.has_more();
 }
 
 Task<> Conversation::upload() {
   std::vector<char> space(kPiece);
   for (bool goes_on = true; goes_on;) goes_on = co_await send_one_piece(space);
-  const bool whole = !ending_.send && !ending_.input && ending_.bad_input.empty();
-  if (whole && !peer_ended_) (void)co_await send(outgoing_.finish());
+  const bool whole = !stopped_ && !ending_.send && !ending_.input && ending_.bad_input.empty();
+  if (whole) (void)co_await send(outgoing_.finish());
   // Also behind what could not be read: the peer shall not wait for the rest.
-  if (!ending_.send && !peer_ended_) (void)stream_.shutdown_send();  // the peer may be gone already
+  if (!ending_.send) (void)stream_.shutdown_send();  // the peer may be gone already
   (void)events_.try_send(Event::input_ended);
 }
 
@@ -105,13 +108,10 @@ Task<bool> Conversation::send_one_piece(std::span<char> space) {
   const auto size = co_await input_.read(engine_, space);
   if (!size) {
     note(ending_.input, size.error());
+    stopped_ = size.error().code == Errc::canceled;
     co_return false;
   }
   if (*size == 0) co_return false;
-  if (peer_ended_) {
-    ending_.unsent = true;
-    co_return false;
-  }
   co_return co_await send(outgoing_.translate({space.data(), *size}));
 }
 
@@ -126,10 +126,10 @@ Task<bool> Conversation::send(Parsed<std::string_view> bytes) {
   }
   if (bytes->empty()) co_return true;
   sending_ = true;
+  said_at_ = Clock::now();
   const auto sent = co_await stream_.send(bytes_of(*bytes));
   sending_ = false;
   said_at_ = Clock::now();
-  if (peer_ended_) (void)events_.try_send(Event::sent);
   if (!sent) note(ending_.send, sent.error());
   co_return sent.has_value();
 }

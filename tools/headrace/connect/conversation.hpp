@@ -22,7 +22,7 @@ struct Ending {
   std::optional<Failure> output;   ///< writing the peer's
   std::string bad_input;           ///< what the user gave cannot be sent
   bool silence = false;            ///< --linger ran out before the peer's end
-  bool unsent = false;             ///< the peer ended, and there was more to send
+  bool unsent = false;             ///< the peer ended, and took no more within --linger
 };
 
 /// Notes why something failed, unless we have cancelled it ourselves.
@@ -34,7 +34,8 @@ void note(std::optional<Failure>& where, const Failure& failure);
 /// The user's input to the peer, and the peer's bytes to the user's output, side by side.
 ///
 /// The end of the input is sent on as FIN, and the peer is listened to until its own, or until it
-/// has been silent for `linger`. The peer's end ends it at once, whatever the input may still say.
+/// has been silent for `linger`. The peer's end ends it at once, unless input is on its way: that
+/// is sent first.
 class Conversation {
  public:
   Conversation(Stream stream, Input& input, Output& output, const WireFormat& format,
@@ -50,7 +51,7 @@ class Conversation {
   [[nodiscard]] const Incoming& incoming() const noexcept { return incoming_; }
 
  private:
-  enum class Event : std::uint8_t { input_ended, peer_ended, sent };
+  enum class Event : std::uint8_t { input_ended, peer_ended };
   using Clock = std::chrono::steady_clock;
 
   [[nodiscard]] Task<> upload();
@@ -58,7 +59,8 @@ class Conversation {
   [[nodiscard]] Task<bool> send_one_piece(std::span<char> space);
   [[nodiscard]] Task<bool> send(Parsed<std::string_view> bytes);
   [[nodiscard]] Task<> wait_for_peer();
-  [[nodiscard]] Task<> wait_for_send();
+  [[nodiscard]] Task<> wait_for_input();
+  [[nodiscard]] bool flows() const noexcept;
 
   Engine& engine_;
   Stream stream_;
@@ -67,13 +69,13 @@ class Conversation {
   Outgoing outgoing_;
   Incoming incoming_;
   Deadline linger_;
-  Channel<Event> events_{3};  // there is room for each of them
+  Channel<Event> events_{2};  // there is room for each of them
   Ending ending_;
   Clock::time_point heard_at_{};  // when a byte last came, or went to a reader who took his time
-  Clock::time_point said_at_{};   // when the peer last took a piece
+  Clock::time_point said_at_{};   // when a piece was last given to the peer, or taken
   bool writing_ = false;
   bool sending_ = false;
-  bool peer_ended_ = false;
+  bool stopped_ = false;  // the input was not read to its end
 };
 
 }  // namespace headrace::tool

@@ -104,8 +104,9 @@ std::string explain_ending(const ConnectArguments& asked, const Ending& ending) 
         "what it has to say may be cut",
         where(asked.address), within(asked.linger));
   if (ending.unsent)
-    return fmt::format("{}: the peer ended the connection before all of the input was sent",
-                       where(asked.address));
+    return fmt::format(
+        "{}: the peer has ended, and taken nothing more for {} (--linger): input is left unsent",
+        where(asked.address), within(asked.linger));
   return "";
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "watch/watch_command.hpp"
@@ -13,6 +14,9 @@ namespace headrace::watch {
 
 /// What --demo takes: "handshake", "close", ... in the order of the manual. Static storage.
 [[nodiscard]] std::span<const std::string_view> demo_names() noexcept;
+
+/// A line each: name and what it shows. What `--demo` alone prints.
+[[nodiscard]] std::string list_of_demos();
 
 /// Runs `arguments.demo`, one of those names. The exit status.
 [[nodiscard]] int run_demo(const WatchArguments& arguments);

@@ -81,7 +81,7 @@ std::vector<std::string> remarks_on(const Rung& rung) {
     remarks.push_back(
         fmt::format("delayed: {} ms after the data", rung.answered_after_ns / 1'000'000));
   for (const StateChange& change : rung.changes()) {
-    if (change.correction) remarks.emplace_back("the acknowledgement before did not arrive");
+    if (change.correction) remarks.emplace_back("the ACK before did not arrive");
     if (!change.legal)
       remarks.push_back(fmt::format("no arrow of RFC 9293: {} to {}",
                                     to_text(change.from.value_or(TcpState::closed)),

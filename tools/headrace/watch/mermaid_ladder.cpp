@@ -59,7 +59,10 @@ std::string to_mermaid(const DrawingPrinter::All& all) {
   for (const auto& [number, drawn] : all) {
     for (const LadderRow& one : drawn.ladder.rows()) text += row(drawn.conversation, one);
     text += folded(drawn.conversation, drawn.ladder.rest());
-    text += note_over_both(drawn.conversation, outcome_of(drawn.conversation));
+    std::string outcome = outcome_of(drawn.conversation);
+    if (const std::size_t at = outcome.find(", and "); at != std::string::npos)
+      outcome.replace(at, 6, "<br/>");  // notes are not wrapped
+    text += note_over_both(drawn.conversation, outcome);
   }
   return text;
 }

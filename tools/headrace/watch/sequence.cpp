@@ -82,7 +82,7 @@ int complain_about_capture(const Failure& failure) {
       fmt::format("watch --sequence: packets: {} ({})", failure.reason(), failure.call);
   if (failure.code == Errc::permission_denied)
     sentence += fmt::format(
-        ": needs CAP_NET_RAW. Run it as root, or give it once: setcap cap_net_raw+ep {}. "
+        ": needs CAP_NET_RAW. Run it as root, or give it once: sudo setcap cap_net_raw+ep {}. "
         "'headrace watch --demo close' shows ladders without",
         program_path());
   return tool::complain(sentence, tool::kFailed);
@@ -121,6 +121,14 @@ class ProcessEnds {
   std::set<std::uint16_t> listening_;
 };
 
+void announce(const WatchArguments& arguments) {
+  std::string text = "watching ";
+  text += arguments.filter_text.empty() ? "every TCP connection" : arguments.filter_text;
+  text += ": the kernel copies the headers, at most 176 bytes, of each segment";
+  if (arguments.filter.port == 0) text += "; with :PORT, only of that port's";
+  (void)tool::complain(text + "; Ctrl-C ends and draws what is open", tool::kDone);
+}
+
 class Sequence {
  public:
   Sequence(const WatchArguments& arguments, PacketCapture capture)
@@ -132,6 +140,7 @@ class Sequence {
 
   int run() {
     know_what_is_open();
+    announce(arguments_);  // from here on nothing is missed, and Ctrl-C draws
     int status = tool::kDone;
     for (Wait wait = Wait::more; wait != Wait::stop && status == tool::kDone && !is_done();) {
       wait = wait_for_packets();
@@ -177,7 +186,9 @@ class Sequence {
     (void)watch->look(
         [this](const TcpSighting& seen) {
           const TcpSocket& socket = seen.socket;
-          if (socket.state != TcpState::listen)
+          if (socket.state == TcpState::listen)
+            conversations_.know_listener(socket.local.port);
+          else
             conversations_.know(socket.local, socket.remote, socket.state);
         },
         [](const TcpEvent&) {});
@@ -240,20 +251,11 @@ class Sequence {
   std::vector<Segment> segments_;
 };
 
-void announce(const WatchArguments& arguments) {
-  std::string text = "watching ";
-  text += arguments.filter_text.empty() ? "every TCP connection" : arguments.filter_text;
-  text += ": the kernel copies the headers, at most 176 bytes, of each segment";
-  if (arguments.filter.port == 0) text += "; with :PORT, only of that port's";
-  (void)tool::complain(text + "; Ctrl-C ends and draws what is open", tool::kDone);
-}
-
 }  // namespace
 
 int run_sequence(const WatchArguments& arguments) {
   auto capture = PacketCapture::open(capture_options(arguments.filter));
   if (!capture) return complain_about_capture(capture.error());
-  announce(arguments);
   return Sequence{arguments, *std::move(capture)}.run();
 }
 

@@ -201,7 +201,7 @@ void Table::draw_connections(Canvas& canvas, std::size_t row, std::size_t rows, 
           shown->age_known ? Style::plain : Style::dim);
     right(columns.queue, short_count(socket->receive_queue), queue_style(socket->receive_queue));
     right(columns.queue, short_count(socket->send_queue), queue_style(socket->send_queue));
-    right(columns.retransmits, fmt::format("{}", retransmits_of(*socket)),
+    right(columns.retransmits, short_count(retransmits_of(*socket)),
           retransmits_of(*socket) == 0 ? Style::dim : Style::bad);
     right(columns.rtt, rtt_of(*socket) == 0 ? "-" : short_time(socket->details->rtt), Style::plain);
     field(columns.timer, wide ? timer_text(*socket, later) : short_timer(*socket, later),

@@ -5,6 +5,7 @@
 // taken (signal_input.hpp).
 #include "watch/terminal.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -89,8 +90,12 @@ Press Terminal::next() noexcept {
     at_ += sequence.bytes.size();
     return {sequence.key};
   }
-  at_ = rest.empty() ? at_ : count_;  // one that we do not know
-  return rest.empty() ? Press{Key::escape} : Press{};
+  if (rest.empty()) return {Key::escape};
+  // One that we do not know: up to its last byte (ECMA-48, 5.4).
+  ++at_;
+  while (rest.front() == '[' && at_ < count_ && (pending_[at_] < '@' || pending_[at_] > '~')) ++at_;
+  at_ = std::min(at_ + 1, count_);
+  return {Key::unknown};
 }
 
 }  // namespace headrace::watch

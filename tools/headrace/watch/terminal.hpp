@@ -27,7 +27,8 @@ enum class Key : unsigned char {
   end,
   enter,
   erase,
-  escape
+  escape,
+  unknown
 };
 struct Press {
   Key key = Key::none;

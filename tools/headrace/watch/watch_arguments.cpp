@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "options.hpp"
+#include "output.hpp"
 #include "suggest.hpp"
 #include "watch/demo.hpp"
 #include "watch/filter.hpp"
@@ -87,20 +88,6 @@ void add_watch_options(Options& options, WatchArguments& to, Typed& typed) {
               "make such connections in a namespace of their own, and explain");
 }
 
-std::string demo_list() {
-  std::string text = "\nDemos:";
-  std::size_t column = text.size() - 1;
-  for (const std::string_view name : watch::demo_names()) {
-    if (column + 1 + name.size() > 78) {
-      text += "\n      ";
-      column = 6;
-    }
-    text += fmt::format(" {}", name);
-    column += 1 + name.size();
-  }
-  return text + "\n";
-}
-
 // What does not go together, as a sentence; empty when all does.
 std::string conflict(const WatchArguments& arguments, const Typed& typed) {
   if (!arguments.sequence && arguments.count) return "--count goes with --sequence";
@@ -131,6 +118,7 @@ int check_and_watch(const Options& options, WatchArguments& arguments, const Typ
 }  // namespace
 
 int watch_command(const Words& words) {
+  if (!words.empty() && words.back() == "--demo") return print(watch::list_of_demos());
   WatchArguments arguments;
   Typed typed;
   Options options{
@@ -142,7 +130,7 @@ int watch_command(const Words& words) {
            "States as in RFC 9293: listen, syn-sent, syn-received, established, fin-wait-1,\n"
            "fin-wait-2, close-wait, closing, last-ack, time-wait.\n"
            "Keys of the live view: q quit, space pause, s sort, r reverse, / filter, ? help.",
-       .footer = demo_list()}};
+       .footer = "\nDemos:\n" + watch::list_of_demos()}};
   add_watch_options(options, arguments, typed);
   return options.parse_and_run(words, [&] { return check_and_watch(options, arguments, typed); });
 }

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: MIT
+//
+// Sources that each see a part, told to the tracker in every order that happens.
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "tcp_state/tracker.hpp"
+
+namespace headrace::tcp {
+namespace {
+
+using enum TcpState;
+
+constexpr std::int64_t kSecond = 1'000'000'000;
+constexpr std::uint16_t kPort = 40000;
+
+TcpEndpoint end(std::uint16_t port) {
+  return {.host = ipv4_host(std::array<std::uint8_t, 4>{127, 0, 0, 1}), .port = port};
+}
+
+TcpSocket socket_in(TcpState state, std::uint64_t cookie = 1) {
+  TcpSocket socket;
+  socket.state = state;
+  socket.local = end(kPort);
+  socket.remote = end(7788);
+  socket.cookie = cookie;
+  if (state == time_wait) {
+    socket.timer = TcpTimer::time_wait;
+    socket.timer_remaining = std::chrono::seconds{50};
+    socket.cookie = 99;
+  }
+  return socket;
+}
+
+struct Story {
+  Tracker tracker;
+  std::int64_t now = 100 * kSecond;
+
+  TcpSighting last;
+
+  // A second later, a look with these rows; what there is to tell afterwards.
+  std::vector<std::string> look(const std::vector<TcpSocket>& rows, bool whole = true) {
+    now += kSecond;
+    tracker.begin_look(now, whole);
+    for (const TcpSocket& row : rows) {
+      last = {};
+      last.socket = row;
+      tracker.row(last);
+    }
+    tracker.end_look(now + 1000);
+    return told();
+  }
+  std::vector<std::string> told() {
+    std::vector<std::string> lines;
+    tracker.deliver([&](const TcpEvent& event) {
+      lines.push_back(fmt::format("{}>{} {}{}{}", to_text(event.from), to_text(event.to),
+                                  to_text(event.source), event.passed_over ? " unseen" : "",
+                                  event.legal ? "" : " ILLEGAL"));
+    });
+    return lines;
+  }
+  void trace(TcpState from, TcpState to) {
+    now += 1'000'000;
+    tracker.trace({.time_ns = now,
+                   .ipv6 = false,
+                   .from = from,
+                   .to = to,
+                   .local = end(kPort),
+                   .remote = end(7788)});
+  }
+  void destroyed(std::uint64_t cookie = 1) { tracker.destroyed(socket_in(closed, cookie), ++now); }
+};
+
+using Lines = std::vector<std::string>;
+
+TEST(Tracker, WhatIsThereAtFirstIsNoNews) {
+  Story story;
+  EXPECT_EQ(story.look({socket_in(established)}), Lines{});
+  EXPECT_FALSE(story.last.age_known);
+  story.look({socket_in(established)});
+  EXPECT_EQ(story.last.age, std::chrono::seconds{1});
+}
+
+TEST(Tracker, ChangesBetweenLooksAreTold) {
+  Story story;
+  story.look({});
+  EXPECT_EQ(story.look({socket_in(syn_sent)}), Lines{"CLOSED>SYN-SENT snapshot"});
+  EXPECT_EQ(story.look({socket_in(established)}), Lines{"SYN-SENT>ESTABLISHED snapshot"});
+  EXPECT_TRUE(story.last.age_known);
+  EXPECT_EQ(story.look({socket_in(time_wait)}), Lines{"ESTABLISHED>TIME-WAIT snapshot unseen"});
+  EXPECT_EQ(story.last.age, std::chrono::seconds{10});  // of 60 there are 50 left
+  EXPECT_EQ(story.look({}), Lines{"TIME-WAIT>CLOSED snapshot"});
+}
+
+TEST(Tracker, ATraceOfAKnownSocketIsToldAtOnceAndNotTwice) {
+  Story story;
+  story.look({socket_in(established)});
+  story.trace(established, fin_wait_1);
+  EXPECT_EQ(story.told(), Lines{"ESTABLISHED>FIN-WAIT-1 trace"});
+  EXPECT_EQ(story.look({socket_in(fin_wait_1)}), Lines{});
+}
+
+// The kernel's socket says CLOSED where TIME-WAIT takes over.
+TEST(Tracker, WhatATraceCallsClosedMayBeTimeWait) {
+  Story story;
+  story.look({socket_in(fin_wait_2)});
+  story.trace(fin_wait_2, closed);
+  story.destroyed();
+  EXPECT_EQ(story.told(), Lines{});
+  EXPECT_EQ(story.look({socket_in(time_wait)}), Lines{"FIN-WAIT-2>TIME-WAIT trace"});
+}
+
+TEST(Tracker, AWayOutThatLedNowhereIsTheEnd) {
+  Story story;
+  story.look({socket_in(last_ack)});
+  story.trace(last_ack, closed);
+  EXPECT_EQ(story.look({}), Lines{"LAST-ACK>CLOSED trace"});
+  EXPECT_EQ(story.look({}), Lines{});
+}
+
+TEST(Tracker, AMessageAboutItsEndTellsWhichSourceKnew) {
+  Story story;
+  story.look({socket_in(established)});
+  story.destroyed();
+  EXPECT_EQ(story.look({}), Lines{"ESTABLISHED>CLOSED destroyed"});
+}
+
+TEST(Tracker, EventsWaitUntilTheSocketIsKnownToBeOurs) {
+  Story story;
+  story.look({});
+  story.trace(syn_sent, established);
+  EXPECT_EQ(story.told(), Lines{});
+  EXPECT_EQ(story.look({socket_in(established)}),
+            (Lines{"CLOSED>SYN-SENT trace", "SYN-SENT>ESTABLISHED trace"}));
+  EXPECT_EQ(story.tracker.foreign(), 0U);
+}
+
+TEST(Tracker, AConnectionShorterThanALookIsToldWhole) {
+  Story story;
+  story.look({});
+  story.trace(syn_sent, established);
+  story.trace(established, fin_wait_1);
+  story.trace(fin_wait_1, fin_wait_2);
+  story.trace(fin_wait_2, closed);
+  story.destroyed();
+  Lines all = story.told();
+  for (const std::string& line : story.look({socket_in(time_wait)})) all.push_back(line);
+  EXPECT_EQ(all, (Lines{"CLOSED>SYN-SENT trace", "SYN-SENT>ESTABLISHED trace",
+                        "ESTABLISHED>FIN-WAIT-1 trace", "FIN-WAIT-1>FIN-WAIT-2 trace",
+                        "FIN-WAIT-2>TIME-WAIT trace"}));
+}
+
+TEST(Tracker, EventsOfOtherNamespacesAreCountedAndDropped) {
+  Story story;
+  story.look({});
+  story.trace(syn_sent, established);
+  story.look({});
+  story.look({});
+  EXPECT_EQ(story.look({}), Lines{});
+  EXPECT_EQ(story.tracker.foreign(), 1U);
+}
+
+TEST(Tracker, ATraceReadAfterARowThatHadSeenFurtherIsOldNews) {
+  Story story;
+  story.look({socket_in(close_wait)});
+  story.tracker.trace({.time_ns = story.now + 10,
+                       .ipv6 = false,
+                       .from = established,
+                       .to = close_wait,
+                       .local = end(kPort),
+                       .remote = end(7788)});
+  EXPECT_EQ(story.told(), Lines{});
+}
+
+TEST(Tracker, APortUsedAgainIsAnotherConnection) {
+  Story story;
+  story.look({socket_in(established, 1)});
+  EXPECT_EQ(story.look({socket_in(established, 2)}),
+            (Lines{"ESTABLISHED>CLOSED trace", "CLOSED>ESTABLISHED snapshot unseen"}));
+  story.trace(syn_sent, established);  // yet another, on the same two ends
+  EXPECT_EQ(story.told(), (Lines{"ESTABLISHED>CLOSED trace", "SYN-SENT>ESTABLISHED trace"}));
+}
+
+TEST(Tracker, AnIllegalStepIsFlagged) {
+  Story story;
+  story.look({socket_in(close_wait)});
+  story.trace(close_wait, fin_wait_2);
+  EXPECT_EQ(story.told(), Lines{"CLOSE-WAIT>FIN-WAIT-2 trace unseen ILLEGAL"});
+}
+
+TEST(Tracker, WhatLeavesTheStatesThatAreLookedAtHasNotEnded) {
+  Story story;
+  story.look({socket_in(established)}, false);
+  EXPECT_EQ(story.look({}, false), Lines{});
+}
+
+TEST(Tracker, ALookThatFailedConcludesNothing) {
+  Story story;
+  story.look({socket_in(established)});
+  story.tracker.begin_look(story.now + kSecond, true);
+  story.tracker.abandon_look();
+  EXPECT_EQ(story.told(), Lines{});
+  EXPECT_EQ(story.look({socket_in(established)}), Lines{});
+}
+
+TEST(Tracker, WhoHeldItIsRemembered) {
+  Story story;
+  TcpSocket held = socket_in(established);
+  held.inode = 5;
+  held.owner.pid = 812;
+  story.look({held});
+  story.look({socket_in(time_wait)});
+  EXPECT_EQ(story.last.socket.owner.pid, 812);
+  EXPECT_EQ(story.tracker.last_owner(socket_in(time_wait)).pid, 812);
+}
+
+}  // namespace
+}  // namespace headrace::tcp
