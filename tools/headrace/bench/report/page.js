@@ -77,7 +77,7 @@ function show(section, title) {
 }
 
 function comparedToBest(row, best, quantity) {
-  if (!isPositive(best) || !isPositive(row.value)) return '';
+  if (!isPositive(best) || row.value === null) return '';
   const ratio = row.value / best;
   return quantity.better === most ? `${(ratio * 100).toFixed(0)}%` : `${ratio.toFixed(2)}x`;
 }
