@@ -252,11 +252,11 @@ class Sequence(unittest.TestCase):
             hold_conversation(server)
             events = [json.loads(line) for line in watch.output().splitlines()]
         self.assertEqual(list(events[0]),
-                         ["event", "connection", "time_ms", "source", "destination", "bits",
+                         ["kind", "time", "connection", "time_ms", "source", "destination", "bits",
                           "sequence", "acknowledgement", "length", "remarks", "states"])
         self.assertEqual(events[0]["bits"], ["SYN"])
         self.assertEqual([change["to"] for change in events[0]["states"]], ["SYN-SENT"])
-        self.assertEqual((events[-1]["event"], events[-1]["ending"]), ("end", "closed"))
+        self.assertEqual((events[-1]["kind"], events[-1]["ending"]), ("end", "closed"))
         self.assertTrue(all(change["legal"] for event in events[:-1] for change in event["states"]))
 
     def test_svg_is_a_picture_by_itself(self):

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
 // Ladders that are drawn when all is over; and the same events as JSON.
+#include <algorithm>
 #include <array>
+#include <chrono>
 
+#include <fmt/chrono.h>
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "watch/conversation_printer.hpp"
@@ -58,6 +62,13 @@ Json changes_of(const Conversation& conversation, const Rung& rung) {
   return changes;
 }
 
+// "2026-11-22T09:10:11.123456Z"
+std::string utc(std::int64_t time_ns) {
+  using namespace std::chrono;
+  return fmt::format("{:%FT%T}Z",
+                     sys_time<microseconds>{duration_cast<microseconds>(nanoseconds{time_ns})});
+}
+
 double ms_since(const Conversation& conversation, std::int64_t time_ns) {
   return static_cast<double>(time_ns - conversation.began_ns) / 1e6;
 }
@@ -66,7 +77,8 @@ Json to_json(const Conversation& conversation, const Rung& rung) {
   Json remarks = Json::array();
   for (const auto& [remark, name] : kRemarkNames)
     if ((rung.remarks & remark) != 0) remarks.push_back(name);
-  return {{"event", "segment"},
+  return {{"kind", "segment"},
+          {"time", utc(rung.time_ns)},
           {"connection", conversation.number},
           {"time_ms", ms_since(conversation, rung.time_ns)},
           {"source", end_of(conversation, rung.from)},
@@ -84,7 +96,8 @@ Json end_to_json(const Conversation& conversation) {
   for (const Side side : {Side::left, Side::right})
     states.push_back(
         {{"end", end_of(conversation, side)}, {"state", state_of(conversation.state(side))}});
-  return {{"event", "end"},
+  return {{"kind", "end"},
+          {"time", utc(conversation.last_ns)},
           {"connection", conversation.number},
           {"time_ms", ms_since(conversation, conversation.last_ns)},
           {"ending", kEndings.at(static_cast<std::size_t>(conversation.ending))},

@@ -82,7 +82,7 @@ int complain_about_capture(const Failure& failure) {
       fmt::format("watch --sequence: packets: {} ({})", failure.reason(), failure.call);
   if (failure.code == Errc::permission_denied)
     sentence += fmt::format(
-        ": needs CAP_NET_RAW. Run it as root, or give it once: setcap cap_net_raw+ep {}. "
+        ": needs CAP_NET_RAW. Run it as root, or give it once: sudo setcap cap_net_raw+ep {}. "
         "'headrace watch --demo close' shows ladders without",
         program_path());
   return tool::complain(sentence, tool::kFailed);

@@ -10,6 +10,8 @@
 
 #include <fmt/format.h>
 
+#include "watch/program_path.hpp"
+
 namespace headrace::watch {
 
 namespace {
@@ -28,17 +30,11 @@ std::string lost_text(const TcpSourceStatus& status) {
   return status.gaps == 0 ? "" : fmt::format(" OVERRUN {}x", status.gaps);
 }
 
-std::string own_path() {
-  std::array<char, 4096> path{};
-  const ssize_t size = ::readlink("/proc/self/exe", path.data(), path.size());
-  return size > 0 ? std::string{path.data(), static_cast<std::size_t>(size)}
-                  : std::string{"headrace"};
-}
-
 }  // namespace
 
 std::string setcap_line() {
-  return fmt::format("sudo setcap cap_net_raw,cap_dac_override,cap_sys_ptrace+ep {}", own_path());
+  return fmt::format("sudo setcap cap_net_raw,cap_dac_override,cap_sys_ptrace+ep {}",
+                     program_path());
 }
 
 std::vector<std::string> missing_sources(const TcpWatch& watch) {
