@@ -67,6 +67,16 @@ def only(report, wanted):
     return {**report, "results": [result for result in report["results"] if wanted(result)]}
 
 
+def along(key, values):
+    """A comparison of "sizes" or "workers", made of the results with 100 connections."""
+    report = only(example("comparison"), lambda result: result["connections"] == 100)
+    report["compare"] = ["sizes" if key == "size" else key]
+    report["results"] = [{**result, "compare": report["compare"][0], key: value,
+                          "name": result["name"] + (f" x{value}" if key == "workers" else "")}
+                         for value in values for result in report["results"]]
+    return report
+
+
 class Page(html.parser.HTMLParser):
     """A page taken apart: `elements` [(tag, attributes)], `sections` {id: [tag]}, and what stands in its
     scripts, its styles and around the JSON."""

@@ -11,7 +11,7 @@ import tempfile
 import unittest
 
 from _browser import Browser, find_browser
-from _report import example, hostile, only, page_of, without_figures
+from _report import along, example, hostile, only, page_of, without_figures
 
 SIZES = {"desktop": (1100, 900, False), "dark": (1100, 900, True), "phone": (360, 700, False)}
 ALL = ["throughput", "cpu", "growth", "latency", "churn", "memory"]
@@ -120,6 +120,26 @@ class ReportInABrowser(unittest.TestCase):
             with self.subTest(name):
                 self.expect_content(self.open(report))
                 self.expect_charts(charts)
+
+    def test_sizes_and_workers_are_drawn(self):
+        steady = ["throughput", "cpu", "growth", "latency", "memory"]
+        for key, values in (("size", (64, 1024, 16384)), ("workers", (1, 2, 4))):
+            for size in ("desktop", "phone"):
+                with self.subTest(key, size=size):
+                    self.expect_content(self.open(along(key, values), size, key))
+                    self.expect_charts(steady)
+
+    def test_several_comparisons_share_a_page(self):
+        both = along("workers", (1, 2))
+        whole = example("comparison")
+        self.expect_content(self.open({**whole, "compare": whole["compare"] + both["compare"],
+                                       "results": whole["results"] + both["results"]}))
+        self.expect_charts(ALL)
+        axis = "Chart.getChart(document.querySelector('#growth canvas')).options.scales.x.title.text"
+        self.assertEqual(self.browser.evaluate(axis), "connections")
+        self.browser.evaluate("document.querySelector('#growth .picks + .picks button + button').click()")
+        self.assertEqual(self.browser.evaluate(axis), "workers")
+        self.assertEqual(self.browser.complaints(), [])
 
     def test_pointing_shows_figures(self):
         self.open(example("comparison"))

@@ -5,8 +5,11 @@ the report as it is whatever is in it, and has a table for every chart."""
 import json
 import os
 import re
+import subprocess
+import tempfile
 import unittest
 
+from _program import PATIENCE, PROGRAM, Server
 from _report import HOSTILE, REPORT_PARTS, Page, example, hostile, page_of, without_figures
 
 CHARTS = {"throughput", "cpu", "growth", "latency", "churn", "memory"}
@@ -89,6 +92,25 @@ class ReportPage(unittest.TestCase):
             page = Page(page_of(report))
             self.assertEqual(json.loads(page.json), report)
             self.assertEqual(page.elements, self.pages["load"].elements)
+
+    def expect_page_of_a_run(self, *arguments):
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "报告 & <1>.html")
+            done = subprocess.run([PROGRAM, "bench", *arguments, "--json", "--html", path],
+                                  capture_output=True, text=True, timeout=2 * PATIENCE)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            with open(path, encoding="utf-8") as file:
+                page = Page(file.read())
+        self.assertEqual(json.loads(page.json), json.loads(done.stdout))
+        self.assertEqual(page.elements, self.pages["load"].elements)
+
+    def test_a_load_writes_its_page(self):
+        with Server() as server:
+            self.expect_page_of_a_run(str(server.port), "-c", "3", "-n", "300")
+
+    def test_a_comparison_writes_its_page(self):
+        self.expect_page_of_a_run("--compare", "connections,churn", "--models", "epoll-edge,thread",
+                                  "-c", "20", "--rounds", "1", "-d", "50ms")
 
 
 if __name__ == "__main__":

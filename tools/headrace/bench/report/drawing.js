@@ -25,14 +25,16 @@ const pointShapes = ['circle', 'rect', 'triangle', 'rectRot'];  // those that ca
 const prefersDark = window.matchMedia('(prefers-color-scheme: dark)');
 const prefersStill = window.matchMedia('(prefers-reduced-motion: reduce)');
 
-// `place` tells servers apart that are no model of ours; below 0 there is only one.
-function styleOf(name, place) {
+// Of a server {name, model, place}: "epoll-edge x2" has the colour of its model. `place` tells servers apart that are
+// no model of ours; below 0 there is only one.
+function styleOf({ name, model, place }) {
   const alone = place < 0 ? modelColours['epoll-edge'] : otherColours[place % otherColours.length];
-  const pair = modelColours[name] || alone;
+  const ours = modelColours[model] || modelColours[name];
+  const pair = ours || alone;
   return {
     colour: pair[prefersDark.matches ? 1 : 0],
     shape: pointShapes[Math.max(0, place) % pointShapes.length],
-    dash: modelColours[name] || place < 0 ? [] : [6, 4],
+    dash: ours || place < 0 ? [] : [6, 4],
   };
 }
 
@@ -157,7 +159,7 @@ function drawBars(canvas, rows, { write, binary }) {
     title: (items) => rows[items[0].dataIndex].name,
     label: (item) => rows[item.dataIndex].details,
   };
-  const colours = rows.map((row) => styleOf(row.name, row.place).colour);
+  const colours = rows.map((row) => styleOf(row).colour);
   const data = {
     labels: rows.map((row) => row.name),
     datasets: [{
@@ -227,7 +229,7 @@ function drawLines(canvas, series, { xTitle, yTitle, writeX, writeY, labels, bin
     label: (item) => series[item.datasetIndex].points[item.dataIndex].details,
   };
   const datasets = series.map((one) => {
-    const { colour, shape, dash } = styleOf(one.name, one.place);
+    const { colour, shape, dash } = styleOf(one);
     return {
       label: one.name,
       data: one.points.map((point) => ({ x: labels ? labels[point.x] : point.x, y: point.y })),

@@ -90,7 +90,7 @@ function rowOf(result, quantity, place) {
   if (known && high > low) {
     details.push(`${quantity.write(low)} to ${quantity.write(high)} in ${counted(result.rounds, 'round')}`);
   }
-  return { name: nameOf(result), place, value: known ? value : null, low, high, remarks, result,
+  return { name: nameOf(result), model: result.model, place, value: known ? value : null, low, high, remarks, result,
     partial: remarks.length > 0, details: [...details, ...remarks] };
 }
 
@@ -150,7 +150,7 @@ function linesOf(growth, quantity, names) {
     const name = growth.compare === 'workers' ? String(result.model ?? nameOf(result)) : nameOf(result);
     const row = rowOf(result, quantity, 0);
     if (!isPositive(row.value)) continue;
-    if (!lines.has(name)) lines.set(name, { name, place: names.indexOf(nameOf(result)), points: [] });
+    if (!lines.has(name)) lines.set(name, { name, model: result.model, place: names.indexOf(nameOf(result)), points: [] });
     const x = growth.of(result);
     lines.get(name).points.push({ x, y: row.value, partial: row.partial,
       details: [`${growth.write(x)} ${growth.title === 'connections' ? 'connections' : growth.title}`,
@@ -167,7 +167,7 @@ function latencyLinesOf(results, names) {
     const remarks = remarksOf(result);
     const points = percentiles.map(([key, label], x) => ({ x, y: latency[key], partial: remarks.length > 0,
       details: [`${label}: ${isNumber(latency[key]) ? write.microseconds(latency[key]) : ''}`, ...remarks] }));
-    return { name: nameOf(result), place: names.indexOf(nameOf(result)), result,
+    return { name: nameOf(result), model: result.model, place: names.indexOf(nameOf(result)), result,
       points: points.filter((point) => isPositive(point.y)) };
   }).filter((line) => line.points.length > 0);
 }

@@ -6,7 +6,7 @@
 'use strict';
 
 const sourceText = document.getElementById('json').textContent;
-const report = JSON.parse(sourceText);
+const report = JSON.parse(sourceText) ?? {};
 const isComparison = report.kind === 'comparison' || Array.isArray(report.results);
 const results = isComparison ? listOf(report.results) : [report];
 const environment = report.environment || {};
@@ -95,8 +95,13 @@ function tableOfBars(section, rows, quantity) {
       ...(remarked ? [{ text: row.remarks.join('; '), note: true }] : [])] })));
 }
 
-// A section of bars: one case at a time, all servers of it.
-function barSection(id, quantity, cases) {
+// The middle case: with 10, 100 and 1000 connections neither the idlest nor the most crowded.
+const middle = (count) => Math.floor((count - 1) / 2);
+// What is divided by the number of connections is most exact with many.
+const last = (count) => count - 1;
+
+// A section of bars: one case at a time, all servers of it; `first` says which of how many cases is seen first.
+function barSection(id, quantity, cases, first = middle) {
   const section = document.getElementById(id);
   const usable = cases.filter(({ results: all }) =>
     all.some((result) => result.rounds !== 0 && isPositive(quantity.of(result))));
@@ -104,8 +109,7 @@ function barSection(id, quantity, cases) {
     section.remove();
     return;
   }
-  // The middle case: with 10, 100 and 1000 connections neither the idlest nor the most crowded.
-  let chosen = Math.floor((usable.length - 1) / 2);
+  let chosen = first(usable.length);
   show(section, quantity.title);
   const rowsNow = () => usable[chosen].results.map((result) =>
     rowOf(result, quantity, names.indexOf(nameOf(result))));
@@ -127,7 +131,7 @@ function fillLegend(section, lines, hidden, drawn) {
   if (lines.length < 2) return;
   for (const line of lines) {
     const swatch = element('span', '', { className: 'swatch' });
-    swatch.style.background = styleOf(line.name, line.place).colour;
+    swatch.style.background = styleOf(line).colour;
     const button = element('button', undefined, { type: 'button', title: 'Hide or show this line' });
     button.append(swatch, element('b', shortened(line.name, 32)));
     button.setAttribute('aria-pressed', String(!hidden.has(line.name)));
@@ -213,7 +217,7 @@ function latencySection(cases) {
     section.remove();
     return;
   }
-  let chosen = Math.floor((usable.length - 1) / 2);
+  let chosen = middle(usable.length);
   show(section, 'Latency');
   const labels = percentiles.map(([, label]) => label);
   const state = () => ({ lines: latencyLinesOf(usable[chosen].results, names),
@@ -359,7 +363,7 @@ if (isComparison) {
   growthSection();
   latencySection(steady);
   barSection('churn', quantities.churn, casesOf(results.filter((result) => isNumber(result.churn))));
-  barSection('memory', quantities.memory, steady);
+  barSection('memory', quantities.memory, steady, last);
 } else {
   loadTiles();
   for (const id of ['throughput', 'cpu', 'growth', 'churn', 'memory']) document.getElementById(id).remove();
