@@ -108,7 +108,7 @@ Conversations::Flow* Conversations::open_flow(const Key& key, const Segment& seg
       conversation.states_passed |= bit_of(state);
     }
   }
-  return &flows_.insert_or_assign(key, std::move(flow)).first->second;
+  return &flows_.insert_or_assign(key, flow).first->second;
 }
 
 // Who began, where the first SYN was not seen.

@@ -54,6 +54,7 @@ class FilterProgram {
     place(Label::reject);
     load(BPF_RET | BPF_K, 0);
     std::vector<sock_filter> program;
+    program.reserve(lines_.size());
     for (std::size_t at = 0; at < lines_.size(); ++at)
       program.push_back({lines_[at].how, distance(at, lines_[at].yes), distance(at, lines_[at].no),
                          lines_[at].value});
@@ -105,7 +106,7 @@ void find_tcp(FilterProgram& program) {
   for (const std::uint32_t extension : kIpv6Extensions)
     program.jump(BPF_JEQ, extension, Label::accept, Label::next);
   program.jump(BPF_JEQ, IPPROTO_TCP, Label::next, Label::reject);
-  program.load(BPF_LDX | BPF_W | BPF_IMM, 40);
+  program.load(BPF_LDX | BPF_IMM, 40);
   program.jump(BPF_JEQ, 0, Label::tcp, Label::tcp);  // either way
 
   program.place(Label::ipv4);

@@ -40,12 +40,11 @@ class ConversationPrinter : public tcp_state::ConversationObserver {
   std::string text_;
 };
 
-/// Text: the rungs of one conversation as they happen; others wait until it is over, or until it
-/// is silent while they end.
+/// Text: the rungs of one conversation as they happen; others wait until it is over or silent.
 class TextPrinter final : public ConversationPrinter {
  public:
   /// So many conversations wait at most.
-  static constexpr std::size_t kMostWaiting = 1000;
+  static constexpr std::size_t kMostWaiting = 256;
 
   TextPrinter(TextLadder ladder, Wanted wanted) : ladder_{ladder}, wanted_{std::move(wanted)} {}
 

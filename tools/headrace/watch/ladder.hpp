@@ -32,7 +32,7 @@ class Ladder {
   /// So many rungs with data or acknowledgements and nothing else to say are drawn one by one.
   static constexpr std::size_t kMostPlain = 64;
   /// So many are drawn in all; of what comes after, SYN, FIN and RST once more as many.
-  static constexpr std::size_t kMostDrawn = 1000;
+  static constexpr std::size_t kMostDrawn = 500;
 
   /// Whether it became a row; else it was counted.
   bool add(const tcp_state::Rung& rung);

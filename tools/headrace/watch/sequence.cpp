@@ -6,7 +6,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <memory>
 #include <set>
@@ -100,7 +100,9 @@ class ProcessEnds {
   }
 
   void look() {
-    if (!watch_) return;
+    const auto now = std::chrono::steady_clock::now();
+    if (!watch_ || now < next_look_) return;
+    next_look_ = now + std::chrono::milliseconds{kLookAtOwnersMs};
     (void)watch_->look(  // what fails now may succeed with the next look
         [this](const TcpSighting& seen) {
           if (ends_.size() >= kMostKnown) return;
@@ -117,6 +119,7 @@ class ProcessEnds {
 
  private:
   std::unique_ptr<TcpWatch> watch_;
+  std::chrono::steady_clock::time_point next_look_{};
   std::set<TcpEndpoint> ends_;
   std::set<std::uint16_t> listening_;
 };
@@ -145,7 +148,7 @@ class Sequence {
     for (Wait wait = Wait::more; wait != Wait::stop && status == tool::kDone && !is_done();) {
       wait = wait_for_packets();
       if (arguments_.filter.pid != 0) process_.look();
-      while (read_some() && !is_done()) status = std::max(status, write_out());
+      while (status == tool::kDone && read_some() && !is_done()) status = write_out();
       status = std::max(status, write_out());
     }
     printer_->finish();

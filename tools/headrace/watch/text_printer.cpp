@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Ladders in the order in which they can be read: the oldest conversation row by row as it happens;
-// what ends meanwhile is written in one piece when the first is over, or silent.
+// Ladders in the order in which they can be read: one conversation row by row as it happens, until
+// it is over or silent; what others say meanwhile is written in one piece after it.
 #include <algorithm>
 
 #include "watch/conversation_printer.hpp"
@@ -12,7 +12,7 @@ namespace {
 
 using namespace tcp_state;
 
-// A conversation that has said nothing for so long lets others that have ended pass.
+// A conversation that has said nothing for so long lets others pass.
 constexpr std::int64_t kSilentNs = 500'000'000;
 
 }  // namespace
@@ -30,10 +30,11 @@ void TextPrinter::on_rung(const Conversation& conversation, const Rung& rung) {
   Waiting& waiting = at->second;
   waiting.conversation = conversation;
   waiting.ladder.add(rung);
-  if (shown_ == 0) shown_ = conversation.number;
+  const bool is_free = shown_ == 0 || rung.time_ns - last_row_ns_ > kSilentNs;
+  if (is_free && wanted_(conversation)) shown_ = conversation.number;
   if (shown_ != conversation.number) return;
   last_row_ns_ = rung.time_ns;
-  if (wanted_(conversation)) write_rows(waiting);
+  write_rows(waiting);
 }
 
 void TextPrinter::on_end(const Conversation& conversation) {
@@ -67,15 +68,15 @@ void TextPrinter::write_heading(const Conversation& conversation, std::string_vi
 
 // The oldest that waits is next: those that have ended are written whole.
 void TextPrinter::go_on() {
-  while (!waiting_.empty()) {
-    const auto oldest = waiting_.begin();
-    if (!oldest->second.ended) {
-      shown_ = oldest->first;
-      last_row_ns_ = oldest->second.conversation.last_ns;
-      if (wanted_(oldest->second.conversation)) write_rows(oldest->second);
-      return;
+  for (auto at = waiting_.begin(); at != waiting_.end();) {
+    const auto waiting = at++;
+    if (waiting->second.ended) {
+      write_end(waiting);
+    } else if (wanted_(waiting->second.conversation)) {
+      shown_ = waiting->first;
+      last_row_ns_ = waiting->second.conversation.last_ns;
+      return write_rows(waiting->second);
     }
-    write_end(oldest);
   }
 }
 
