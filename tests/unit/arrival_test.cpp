@@ -121,6 +121,15 @@ TEST(ArrivalAsJson, HasTheBytesWhereAskedFor) {
   EXPECT_EQ(nlohmann::json::parse(text)["hex"], "6869");
 }
 
+TEST(ArrivalAsJson, CannotSteerATerminal) {
+  const std::string text = "\x1b[2J\x7f\u009b\u202e\U000e0041你\\\"\n";
+  const std::string shown_text =
+      shown({.sender = kSender, .bytes = text}, {.form = Form::json, .decode = as_it_came});
+  EXPECT_TRUE(shown_text.contains(R"("text":"\u001b[2J\u007f\u009b\u202e\udb40\udc41你\\\"\n")"))
+      << shown_text;
+  EXPECT_EQ(nlohmann::json::parse(shown_text)["text"], text);
+}
+
 TEST(ArrivalAsJson, TellsCutsDropsAndNumbers) {
   const std::string_view bytes = "#4f2a91c7 4/10 a";
   const auto object = json({.sender = kSender,

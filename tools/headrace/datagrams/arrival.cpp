@@ -16,6 +16,8 @@ namespace headrace::tool {
 
 namespace {
 
+using Json = nlohmann::ordered_json;
+
 Decoded decoded(const Arrival& arrival, const Look& look) {
   if (!look.decode) return {.text = std::string{arrival.bytes}};
   const std::size_t ascii = arrival.number ? arrival.number->size : 0;
@@ -59,12 +61,34 @@ std::string_view key_of(Turn::Order order) noexcept {
   return "";
 }
 
+// In UTF-8, but what could steer a terminal (C1, bidi controls) in ASCII: to a program it is the
+// same. The control characters of ASCII are escaped in any JSON, but for DEL.
+std::string dumped(const Json& object) {
+  const std::string text = object.dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::string safe;
+  safe.reserve(text.size() + 1);
+  for (std::size_t at = 0; at < text.size();) {
+    const auto lead = static_cast<unsigned char>(text[at]);
+    std::size_t next = at + 1;
+    while (next < text.size() && (static_cast<unsigned char>(text[next]) & 0xC0U) == 0x80U) ++next;
+    const std::string_view character = std::string_view{text}.substr(at, next - at);
+    at = next;
+    if (lead < 0x7F || escaped(character) == character) {
+      safe += character;
+      continue;
+    }
+    const std::string in_ascii = Json(character).dump(-1, ' ', true);
+    safe += std::string_view{in_ascii}.substr(1, in_ascii.size() - 2);  // without its quotes
+  }
+  return safe + '\n';
+}
+
 std::string as_json(const Arrival& arrival, const Look& look) {
   const Decoded content = decoded(arrival, look);
-  nlohmann::ordered_json object{{"time", now_as_iso8601()},
-                                {"sender", text_of_sender(arrival.sender)},
-                                {"size", arrival.size},
-                                {"text", content.text}};
+  Json object{{"time", now_as_iso8601()},
+              {"sender", text_of_sender(arrival.sender)},
+              {"size", arrival.size},
+              {"text", content.text}};
   if (content.invalid > 0) object["invalid"] = content.invalid;
   if (content.invalid > 0 || look.with_hex) object["hex"] = to_hex(arrival.bytes);
   if (!arrival.size_is_known) object["size"] = nullptr;
@@ -78,8 +102,7 @@ std::string as_json(const Arrival& arrival, const Look& look) {
                         {"order", key_of(arrival.turn.order)},
                         {"missing", arrival.turn.missing}};
   }
-  using Json = nlohmann::ordered_json;
-  return object.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
+  return dumped(object);
 }
 
 }  // namespace

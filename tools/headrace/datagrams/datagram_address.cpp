@@ -87,7 +87,7 @@ Parsed<Address> parse_group(std::string_view text) {
 }
 
 Parsed<std::string> parse_interface(std::string_view text) {
-  const std::string name{text};
+  std::string name{text};
   if (::if_nametoindex(name.c_str()) != 0) return name;
   const std::vector<std::string> names = interface_names();
   const std::vector<std::string_view> known{names.begin(), names.end()};

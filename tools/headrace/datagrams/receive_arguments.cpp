@@ -18,7 +18,6 @@ constexpr std::string_view kExamples =
   headrace receive unix-datagram:/tmp/in.sock --count 1 --raw > file
 )";
 
-constexpr std::size_t kLargestBuffer = ReceiveArguments{}.buffer;
 constexpr std::uint64_t kLargestKernelBuffer = std::uint64_t{1} << 30;
 
 Parsed<std::size_t> parse_buffer(std::string_view text) {

@@ -14,6 +14,8 @@
 
 namespace headrace::tool {
 
+inline constexpr std::size_t kLargestBuffer = 65'536;  // what the library takes of a datagram
+
 struct ReceiveArguments {
   std::string address;
   std::vector<Address> groups{};
@@ -21,9 +23,9 @@ struct ReceiveArguments {
   bool broadcast = false;
   std::optional<std::uint64_t> count{};
   std::optional<std::chrono::nanoseconds> timeout{};  ///< of silence
-  std::size_t buffer = 65'536;      ///< bytes taken of a datagram; as many as the library takes
-  std::uint32_t kernel_buffer = 0;  ///< 0: the system's default
-  std::string encoding{};           ///< empty: bytes are shown as they are
+  std::size_t buffer = kLargestBuffer;                ///< bytes taken of a datagram
+  std::uint32_t kernel_buffer = 0;                    ///< 0: the system's default
+  std::string encoding{};                             ///< empty: bytes are shown as they are
   bool hex = false;
   bool json = false;
   bool raw = false;
@@ -31,6 +33,6 @@ struct ReceiveArguments {
 };
 
 /// Receives until told to stop: the exit status. `at` is where it was parsed to.
-[[nodiscard]] int run_receive(const Address& at, const ReceiveArguments& arguments);
+[[nodiscard]] int run_receive(const Address& at, const ReceiveArguments& asked);
 
 }  // namespace headrace::tool

@@ -76,7 +76,7 @@ class Sender {
   Task<bool> send_line(LineSplitter::Line line);
   Task<bool> send_one(std::string bytes);
   Task<> hear(TaskScope& scope);
-  [[nodiscard]] bool print_reply(const Received& received);
+  [[nodiscard]] bool print_reply(const Received& reply);
   void end_on(const Failure& failure);
   void fail_with(const std::string& sentence);
   void say_what_was_replaced() const;

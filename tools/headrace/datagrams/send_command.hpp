@@ -33,6 +33,6 @@ struct SendArguments {
 };
 
 /// Sends, and with `wait` prints replies: the exit status. `to` is where `address` points.
-[[nodiscard]] int run_send(const Address& to, const SendArguments& arguments);
+[[nodiscard]] int run_send(const Address& to, const SendArguments& asked);
 
 }  // namespace headrace::tool
