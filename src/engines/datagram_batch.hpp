@@ -43,6 +43,7 @@ class DatagramBatch {
   // Sending.
 
   [[nodiscard]] bool has_posted() const noexcept { return posted_ != 0; }
+  [[nodiscard]] bool has_many_posted() const noexcept { return posted_ >= kMost / 2; }
   [[nodiscard]] bool is_full() const noexcept { return posted_ == kMost; }
   /// Takes a datagram in, when it is not full: `block` holds the bytes, and in its head to whom.
   void post(Lease bytes) noexcept { to_send_[posted_++] = {bytes, 0}; }
