@@ -43,6 +43,7 @@ class DatagramBatch {
   // Sending.
 
   [[nodiscard]] bool has_posted() const noexcept { return posted_ != 0; }
+  [[nodiscard]] bool has_many_posted() const noexcept { return posted_ >= kMost / 2; }
   [[nodiscard]] bool is_full() const noexcept { return posted_ == kMost; }
   /// Takes a datagram in, when it is not full: `block` holds the bytes, and in its head to whom.
   void post(Lease bytes) noexcept { to_send_[posted_++] = {bytes, 0}; }
@@ -55,6 +56,7 @@ class DatagramBatch {
   bool is_listed = false;
 
  private:
+  struct Outbox;
   struct Posted {
     Lease bytes;
     unsigned tries;  // a Unix receiver whose queue was full
@@ -62,7 +64,11 @@ class DatagramBatch {
 
   [[nodiscard]] unsigned take_blocks(std::array<BufferBlock*, kMost>& blocks) noexcept;
   void adapt(unsigned received) noexcept;
-  void note_sent(std::size_t size) noexcept;
+  /// How many from `first` on can be one message.
+  [[nodiscard]] unsigned alike_from(unsigned first) const noexcept;
+  /// All from `first` on; returns how many messages they are.
+  unsigned make_messages(unsigned first, Outbox& to) const noexcept;
+  void end_sent(unsigned first, unsigned count) noexcept;
   void drop(Posted& posted) noexcept;
 
   SocketRecord& socket_;
@@ -73,6 +79,12 @@ class DatagramBatch {
   bool emptied_ = false;
   std::array<Posted, kMost> to_send_{};
   unsigned posted_ = 0;
+  bool segments_ = socket_.transport == Transport::udp;  // until the kernel refuses them
 };
+
+/// It takes no system call, or next to none: what is received is there already, or what is posted
+/// will go out with others. Waiting for a turn would arm the socket for writing, and then the
+/// kernel tells of every datagram that has gone. Only for datagram sockets.
+[[nodiscard]] bool needs_no_turn(const Operation& operation) noexcept;
 
 }  // namespace headrace::detail

@@ -76,6 +76,8 @@ Verdict attempt_receive_from(Operation& operation, SocketRecord& socket) noexcep
   if (batch.has_received()) {
     socket.engine->charge(-1);
   } else {
+    // What has been answered goes out first: its blocks are those that are still in the cache.
+    if (batch.has_many_posted()) batch.send_posted();
     const int answer = batch.read_ahead();
     if (answer <= 0) return end_receive(operation, socket, answer);
     socket.engine->charge(answer / kDatagramsForOne);

@@ -81,9 +81,8 @@ class Prefork {
   [[noreturn]] void receive_in_child(net::HeldSignals& held, std::size_t index) {
     ChildServer self{server_, held};
     self.receive_datagrams(index);
-    ChildServer::leave(self.server().failed       ? kListenerFailed
-                       : self.server().had_enough ? kHadEnough
-                                                  : 0);
+    // One that could not begin is replaced, as one that has died.
+    ChildServer::leave(self.server().failed ? 1 : self.server().had_enough ? kHadEnough : 0);
   }
 
   [[noreturn]] void be_child(net::HeldSignals& held) {

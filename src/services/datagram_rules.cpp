@@ -81,9 +81,9 @@ DatagramRules::~DatagramRules() {
 }
 
 bool DatagramRules::allow(Datagram& socket, const Endpoint& sender) noexcept {
-  const bool reflects = !sender.is_unix() && sender.port() < kSmallServices;
-  if (!sender.can_be_answered() ||
-      (!options_.allow_reflect && (reflects || socket.is_own(sender)))) {
+  const bool small = !sender.is_unix() && sender.port() < kSmallServices;
+  const bool reflects = !options_.allow_reflect && (small || socket.is_own(sender));
+  if (reflects || !sender.can_be_answered()) {
     socket.note(Unanswered::by_rule);
     return false;
   }
