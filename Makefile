@@ -21,8 +21,9 @@ CTEST_ARGS ?=
 # ThreadSanitizer does not follow fork(2) from a process with threads, and may hold a signal back where a model has but
 # one thread. Of the loops, which share their threads' code, it sees the default.
 TSAN_EXCLUDE ?= [/<](process|prefork|iterative|polling|select|poll|epoll.level)($$|>)|[Ff]ork
-# Which suites it sees: programs are a process each, and slow under it; `make nightly` takes all.
+# Which suites it sees: those of the library; `make nightly` takes all.
 TSAN_SUITES ?= ^(conformance|faults|unit)$$
+TSAN_TARGETS ?= conformance_tests faults_tests unit_tests
 FUZZ_SECONDS ?= 60
 # Multiplies every time limit of the tests; `make nightly` raises it.
 PATIENCE ?= 1
@@ -112,7 +113,7 @@ clang: ## Build all with clang++-19 at -O0, warnings are errors, and run the uni
 	$(call test_in,build-clang,-L unit)
 
 .PHONY: tidy
-tidy: ## Run clang-tidy-19 on src, tools and examples, and compile the tests (TIDY=--changed: what differs from HEAD)
+tidy: ## Run clang-tidy-19 on src, tools and examples (TIDY=--changed: on what differs from the last commit)
 	@scripts/install-packages.sh build tests checks
 	echo '== clang-tidy-19'
 	export CXX=clang++-19
@@ -134,7 +135,7 @@ asan: ## Run the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 .PHONY: tsan
 tsan: ## Run the tests under ThreadSanitizer, for the models with threads and the default (TSAN_EXCLUDE)
 	@scripts/install-packages.sh build tests
-	$(call build_in,build-tsan,all,-DHEADRACE_SANITIZE=thread)
+	$(call build_in,build-tsan,$(TSAN_TARGETS),-DHEADRACE_SANITIZE=thread)
 	$(call test_in,build-tsan,-L '$(TSAN_SUITES)' -E '$(TSAN_EXCLUDE)')
 
 .PHONY: fuzz
@@ -172,8 +173,9 @@ nightly: ## Everything that takes long: the tests read HEADRACE_NIGHTLY=1
 	scripts/install-packages.sh nightly
 	$(MAKE) test PATIENCE=20
 	$(MAKE) asan PATIENCE=20
-	$(MAKE) tsan PATIENCE=20 TSAN_SUITES=.
+	$(MAKE) tsan PATIENCE=20 TSAN_SUITES=. TSAN_TARGETS=all
 	$(MAKE) clang PATIENCE=20
+	$(MAKE) tidy
 	$(MAKE) fuzz FUZZ_SECONDS=1800
 
 # What is there is installed as it is. Not by $(MAKE) in the recipe of install, which `make -n` would then carry out.
