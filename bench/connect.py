@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Usage: connect.py HEADRACE
 
-How fast `headrace connect` moves bytes beside socat: between pipes and a TCP connection on loopback,
-out, in, and both ways through an echo. ROUNDS (9) rounds of MEBIBYTES (512) each, one program after
+How fast `headrace connect` moves bytes beside socat: between pipes and a TCP connection on
+loopback, out, in, and both ways through an echo. ROUNDS (9) rounds of MEBIBYTES (512) each, one program after
 the other; medians of the rate and of the client's own CPU time. socat runs as it is and with our
 size of a piece (-b 131072). The peers are the same for all.
 """

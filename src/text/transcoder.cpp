@@ -38,7 +38,7 @@ class Converter {
   }
 
   [[nodiscard]] bool is_open() const noexcept {
-    return converter_ != reinterpret_cast<iconv_t>(-1);
+    return reinterpret_cast<std::intptr_t>(converter_) != -1;
   }
   [[nodiscard]] int error() const noexcept { return error_; }
 
@@ -114,7 +114,7 @@ struct Transcoder::State {
 
   void decode_pending();
   void skip_unit();
-  void encode(std::span<wchar_t> characters);
+  void encode(std::span<wchar_t> text);
   void encode_replacement();
   [[nodiscard]] bool encode_one(wchar_t character);
   [[nodiscard]] int encode_some(std::span<char>& in);

@@ -11,7 +11,7 @@ from _program import PATIENCE, scratch_directory
 
 
 class Answering:
-    """A datagram server that gives each datagram to `answer(data)`, and sends what it returns: a list.
+    """A datagram server that gives each datagram to `answer(data)`, and sends the list it returns.
 
     A context.
     """

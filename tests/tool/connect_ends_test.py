@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
-# How a conversation of `headrace connect` ends: one test for each way, those that nc, ncat and socat
-# get wrong among them.
+# How a conversation of `headrace connect` ends: one test for each way, among them those that nc,
+# ncat and socat get wrong.
 import os
 import signal
 import socket
