@@ -89,7 +89,8 @@ Result<TraceInstance> TraceInstance::open(const TcpFilter& filter) {
 // it. The time in its name tells it from one whose maker has the same id in another PID namespace.
 Result<> TraceInstance::make(const std::string& instances) {
   int error = -ENOENT;
-  for (int tries = 0; tries < kMostTries && (error == -ENOENT || error == -EEXIST); ++tries) {
+  for (int tries = 0;
+       tries < kMostTries && (error == -ENOENT || error == -EEXIST || error == -ENODEV); ++tries) {
     const std::string path = instances + "/" + std::string{kPrefix} +
                              std::to_string(sys::getpid()) + "-" +
                              std::to_string(sys::monotonic_ns());
