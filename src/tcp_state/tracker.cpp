@@ -52,8 +52,7 @@ void Tracker::forget() {
 }
 
 void Tracker::sort_news() {
-  std::ranges::sort(news_, {},
-                    [](const News& news) { return std::pair{news.event.time_ns, news.number}; });
+  std::ranges::stable_sort(news_, {}, [](const News& news) { return news.event.time_ns; });
 }
 
 // `socket`: its row, or null where there is none any more.
@@ -75,7 +74,6 @@ void Tracker::change(const Key& key, Connection& connection, TcpState to, TcpSou
   } else if (socket != nullptr) {
     news.socket = *socket;
   }
-  news.number = news_.size();
   news.socket.local = key.local;
   news.socket.remote = key.remote;
   news.socket.state = to;
@@ -267,15 +265,14 @@ void Tracker::row(TcpSighting& sighting) {
     const bool is_history = is_new && first_look && connection.state == closed;
     if (is_history) {
       connection.state = socket.state;
-    } else if (connection.left != 0) {
-      change(key, connection, socket.state, connection.left_by, connection.left, &socket);
     } else {
-      connection.differs = true;
-      connection.row_state = socket.state;
+      const bool seen_leaving = connection.left != 0;
+      change(key, connection, socket.state, seen_leaving ? connection.left_by : TcpSource::snapshot,
+             seen_leaving ? connection.left : now_, &socket);
     }
   }
   connection.left = 0;
-  connection.final = connection.differs ? std::make_unique<TcpSocket>(socket) : nullptr;
+  connection.final.reset();
   connection.look = look_;
   if (socket.owner.pid != 0) connection.owner = socket.owner;
   if (!timed_out_of || connection.cookie == 0) connection.cookie = socket.cookie;
@@ -285,25 +282,8 @@ void Tracker::row(TcpSighting& sighting) {
     connection.since_known = true;
   }
   socket.owner = connection.owner;
-  const bool is_new_state = connection.differs && socket.state != time_wait;
-  const std::int64_t age = is_new_state ? 0 : std::max<std::int64_t>(0, now_ - connection.since);
-  sighting.age = std::chrono::nanoseconds{age};
-  sighting.age_known = connection.since_known || is_new_state;
-}
-
-// A row showed another state than we knew: whatever told of the steps has told by now.
-void Tracker::settle(const Key& key, Connection& connection) {
-  if (!std::exchange(connection.differs, false)) return;
-  const TcpState known = connection.state;
-  const bool told_further =
-      known != closed && known != listen && is_reachable(connection.row_state, known);
-  if (!told_further) {
-    const bool seen_leaving = connection.left != 0;
-    change(key, connection, connection.row_state,
-           seen_leaving ? connection.left_by : TcpSource::snapshot,
-           seen_leaving ? connection.left : now_, nullptr);
-  }
-  if (connection.left == 0) connection.final.reset();
+  sighting.age = std::chrono::nanoseconds{std::max<std::int64_t>(0, now_ - connection.since)};
+  sighting.age_known = connection.since_known;
 }
 
 void Tracker::end_look(std::int64_t until) {
@@ -312,7 +292,6 @@ void Tracker::end_look(std::int64_t until) {
     auto& [key, connection] = *at;
     // What was heard of after the look had begun may have had no row yet: it gets another look.
     if (connection.look == look_ || connection.left > now_) {
-      settle(key, connection);
       ++at;
       continue;
     }
@@ -342,10 +321,7 @@ TcpOwner Tracker::last_owner(const TcpSocket& socket) const noexcept {
 }
 
 void Tracker::abandon_look() {
-  for (auto& [key, connection] : connections_) {
-    settle(key, connection);
-    connection.look = look_;
-  }
+  for (auto& [key, connection] : connections_) connection.look = look_;
 }
 
 }  // namespace headrace::tcp

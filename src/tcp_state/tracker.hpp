@@ -27,8 +27,7 @@ class Tracker {
   void begin_look(std::int64_t now, bool whole);
   /// A row of it. What it makes known is left in `sighting`: age and owner.
   void row(TcpSighting& sighting);
-  /// All rows were there, at `until` at the latest, and what the other sources knew by then was
-  /// told.
+  /// All rows were there, at `until` at the latest.
   void end_look(std::int64_t until);
   /// The rows did not all come: nothing is concluded from those that did not.
   void abandon_look();
@@ -72,8 +71,6 @@ class Tracker {
   struct Connection {
     TcpState state = TcpState::closed;
     bool since_known = false;
-    bool differs = false;  // from `row_state`, which this look's row has
-    TcpState row_state = TcpState::closed;
     std::uint32_t look = 0;  // the last that had it
     std::int64_t since = 0;
     std::int64_t left = 0;  // a way out was seen then; 0: none
@@ -96,7 +93,6 @@ class Tracker {
   struct News {
     TcpEvent event;
     TcpSocket socket;
-    std::size_t number = 0;  // those of one time stay in the order they were told
   };
   using Connections = std::unordered_map<Key, Connection, Hash>;
 
@@ -108,7 +104,6 @@ class Tracker {
   void begin_again(const Key& key, Connection& connection, TcpState state);
   void change(const Key& key, Connection& connection, TcpState to, TcpSource source,
               std::int64_t time, const TcpSocket* socket);
-  void settle(const Key& key, Connection& connection);
   void sort_news();
 
   Connections connections_;

@@ -2,8 +2,8 @@
 //
 // TcpWatch: the sources opened, read in the order that loses least, and given to the tracker.
 //
-// A look reads the events before the table and after it: before, so that a row is hardly ever older
-// than an event that has been told; after, so that a step that a row shows is told by its event.
+// A look reads the messages about ended sockets and the trace events first and the table second, so
+// that a row never is older than an event that has been told.
 #include <array>
 #include <chrono>
 #include <cstring>
@@ -205,11 +205,8 @@ Result<TcpSnapshot> TcpWatch::look(const Visits& visits) {
   snapshot.time_ns = sys::monotonic_ns();
   state.tracker.begin_look(snapshot.time_ns, state.options.filter.states == TcpFilter::kEveryState);
   const auto taken = state.take_rows(snapshot, visits.sees, visits.seer);
-  const std::int64_t until = sys::monotonic_ns();
-  // What led to the rows is told by those who saw it, as far as they did.
-  if (const auto read = state.read_events(); !read) return std::unexpected(read.error());
   if (taken && snapshot.consistent)
-    state.tracker.end_look(until);
+    state.tracker.end_look(sys::monotonic_ns());
   else
     state.tracker.abandon_look();
   state.tracker.deliver([&](const TcpEvent& event) { visits.hears(visits.hearer, event); });
