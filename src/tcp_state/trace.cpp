@@ -65,9 +65,21 @@ Result<std::string> find_instances() {
   return fail_errno("open tracefs", last);
 }
 
+bool is_passing(const Failure& failure) noexcept {
+  return failure.code != Errc::permission_denied && failure.code != Errc::not_supported;
+}
+
 }  // namespace
 
+// While another program that starts removes what it takes for left over, any step may fail.
 Result<TraceInstance> TraceInstance::open(const TcpFilter& filter) {
+  auto opened = open_once(filter);
+  for (int tries = 1; tries < kMostTries && !opened && is_passing(opened.error()); ++tries)
+    if (auto again = open_once(filter)) return again;
+  return opened;
+}
+
+Result<TraceInstance> TraceInstance::open_once(const TcpFilter& filter) {
   const auto instances = find_instances();
   if (!instances) return std::unexpected(instances.error());
   remove_stale(*instances);
