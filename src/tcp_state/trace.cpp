@@ -65,9 +65,21 @@ Result<std::string> find_instances() {
   return fail_errno("open tracefs", last);
 }
 
+bool is_passing(const Failure& failure) noexcept {
+  return failure.code != Errc::permission_denied && failure.code != Errc::not_supported;
+}
+
 }  // namespace
 
+// While another program that starts removes what it takes for left over, any step may fail.
 Result<TraceInstance> TraceInstance::open(const TcpFilter& filter) {
+  auto opened = open_once(filter);
+  for (int tries = 1; tries < kMostTries && !opened && is_passing(opened.error()); ++tries)
+    if (auto again = open_once(filter)) return again;
+  return opened;
+}
+
+Result<TraceInstance> TraceInstance::open_once(const TcpFilter& filter) {
   const auto instances = find_instances();
   if (!instances) return std::unexpected(instances.error());
   remove_stale(*instances);
@@ -89,7 +101,8 @@ Result<TraceInstance> TraceInstance::open(const TcpFilter& filter) {
 // it. The time in its name tells it from one whose maker has the same id in another PID namespace.
 Result<> TraceInstance::make(const std::string& instances) {
   int error = -ENOENT;
-  for (int tries = 0; tries < kMostTries && (error == -ENOENT || error == -EEXIST); ++tries) {
+  for (int tries = 0;
+       tries < kMostTries && (error == -ENOENT || error == -EEXIST || error == -ENODEV); ++tries) {
     const std::string path = instances + "/" + std::string{kPrefix} +
                              std::to_string(sys::getpid()) + "-" +
                              std::to_string(sys::monotonic_ns());

@@ -35,6 +35,7 @@ class TraceInstance {
   [[nodiscard]] Result<> set_filter(const TcpFilter& filter) const;
 
  private:
+  [[nodiscard]] static Result<TraceInstance> open_once(const TcpFilter& filter);
   explicit TraceInstance(std::string path) : path_{std::move(path)} {}
   [[nodiscard]] Result<> make(const std::string& instances);
   void take_lines(const Visitor& visitor, TcpSourceStatus& status);
