@@ -68,3 +68,17 @@ function(headrace_link_as_compiled target)
     target_link_options(${target} PRIVATE -fno-lto)
   endif()
 endfunction()
+
+# Headers that many files of a target read, and that take long: read once. Not with ccache, which does not keep what
+# is made from them, nor for clang, whose tools would need them too; so a forgotten #include is seen there.
+set(precompile_default OFF)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(precompile_default ON)
+endif()
+option(HEADRACE_PRECOMPILE "Precompile the headers that take long" ${precompile_default})
+
+function(headrace_precompile target)
+  if(HEADRACE_PRECOMPILE)
+    target_precompile_headers(${target} PRIVATE ${ARGN})
+  endif()
+endfunction()

@@ -16,12 +16,38 @@ find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(nlohmann_json REQUIRED)
 
-add_library(headrace_program_objects OBJECT ${program_sources})
+# The page of the HTML report, with Chart.js inside it: the file that the program writes needs nothing else.
+find_file(HEADRACE_CHART_JS chart.min.js PATHS /usr/share/javascript/chart.js /usr/share/nodejs/chart.js/dist
+  NO_DEFAULT_PATH DOC "Chart.js 3, which becomes part of the report of headrace bench --html")
+if(NOT HEADRACE_CHART_JS)
+  message(FATAL_ERROR "headrace draws the charts of its HTML report with Chart.js 3, which is not here. Install it "
+    "(Debian: apt-get install libjs-chart.js), or name the file: -DHEADRACE_CHART_JS=/where/it/is/chart.min.js")
+endif()
+file(STRINGS ${HEADRACE_CHART_JS} chart_js_banner LIMIT_COUNT 5 REGEX "Chart\\.js v")
+if(NOT chart_js_banner MATCHES "Chart\\.js v3\\.")
+  message(WARNING "${HEADRACE_CHART_JS} does not call itself Chart.js v3: the charts of the HTML report may stay empty")
+endif()
+set(report_directory ${PROJECT_SOURCE_DIR}/tools/headrace/bench/report)
+set(report_page ${PROJECT_BINARY_DIR}/report_page.cpp)
+file(GLOB report_parts CONFIGURE_DEPENDS ${report_directory}/*)
+add_custom_command(OUTPUT ${report_page}
+  COMMAND ${CMAKE_COMMAND} -DREPORT=${report_directory} -DCHART_JS=${HEADRACE_CHART_JS} -DOUTPUT=${report_page}
+    -P ${PROJECT_SOURCE_DIR}/cmake/embed_report.cmake
+  DEPENDS ${report_parts} ${HEADRACE_CHART_JS} ${PROJECT_SOURCE_DIR}/cmake/embed_report.cmake
+  COMMENT "Composing the page of the HTML report" VERBATIM)
+
+add_library(headrace_program_objects OBJECT ${program_sources} ${report_page})
 target_include_directories(headrace_program_objects PUBLIC
   ${PROJECT_SOURCE_DIR}/tools/headrace ${PROJECT_SOURCE_DIR}/src)
 target_compile_definitions(headrace_program_objects PUBLIC HEADRACE_VERSION="${PROJECT_VERSION}")
 target_link_libraries(headrace_program_objects PUBLIC
   headrace fmt::fmt spdlog::spdlog nlohmann_json::nlohmann_json CLI11::CLI11)
+
+# Under sanitizers the program is not optimized: CLI11 and JSON alone would take minutes.
+if(HEADRACE_SANITIZE)
+  target_compile_options(headrace_program_objects PRIVATE -O0)
+endif()
+headrace_precompile(headrace_program_objects <fmt/format.h> <nlohmann/json.hpp>)
 
 add_executable(headrace_program ${program_main})
 target_link_libraries(headrace_program PRIVATE headrace_program_objects)

@@ -9,6 +9,7 @@
 
 #include "headrace/address.hpp"
 #include "headrace/buffer.hpp"
+#include "headrace/datagram.hpp"
 #include "headrace/model.hpp"
 #include "headrace/result.hpp"
 
@@ -48,6 +49,7 @@ struct Statistics {
   std::uint64_t killed = 0;  ///< with their process: of these, what was counted last may be missing
   std::uint64_t kicked = 0;  ///< by a command
   std::chrono::nanoseconds running{};
+  DatagramCounts datagrams{};  ///< the bytes and messages above are the connections' alone
 };
 
 /// One connection, for as long as the call lasts.
@@ -60,6 +62,13 @@ struct ConnectionView {
   std::chrono::nanoseconds age;  ///< since it arrived, to 8 us; modulo 104 days
 };
 
+/// One datagram, for as long as the call lasts.
+struct DatagramView {
+  std::uint64_t number;  ///< counted from 1, over all addresses and workers
+  const Address& sender;
+  const Address& at;  ///< where it came to
+};
+
 /// Override what you want to hear. Called on the thread where it happens, several at once: make it
 /// thread-safe, quick, and never let it throw.
 class ServerEvents {
@@ -69,7 +78,8 @@ class ServerEvents {
   /// Whether `message` is wanted at all; asked once, when the server starts.
   [[nodiscard]] virtual bool wants_messages() const noexcept { return false; }
 
-  /// Connections are being accepted at `at`. `backlog` is the kernel's effective one.
+  /// Connections are being accepted at `at`, or datagrams received. `backlog` is the kernel's
+  /// effective one; 0 for datagrams.
   virtual void listening(const Address& at, const ModelInfo& model, unsigned workers,
                          int backlog) noexcept {
     (void)at, (void)model, (void)workers, (void)backlog;
@@ -77,6 +87,10 @@ class ServerEvents {
   virtual void arrived(const ConnectionView& connection) noexcept { (void)connection; }
   virtual void message(const ConnectionView& connection, ByteView bytes) noexcept {
     (void)connection, (void)bytes;
+  }
+  /// One has come, if messages are wanted.
+  virtual void datagram(const DatagramView& datagram, ByteView bytes) noexcept {
+    (void)datagram, (void)bytes;
   }
   virtual void departed(const ConnectionView& connection, Departure how) noexcept {
     (void)connection, (void)how;

@@ -8,6 +8,7 @@
 #include "headrace/channel.hpp"
 #include "headrace/connect.hpp"
 #include "headrace/control.hpp"
+#include "headrace/datagram.hpp"
 #include "headrace/deadline.hpp"
 #include "headrace/engine.hpp"
 #include "headrace/events.hpp"
@@ -20,3 +21,4 @@
 #include "headrace/stream.hpp"
 #include "headrace/task.hpp"
 #include "headrace/task_scope.hpp"
+#include "headrace/transcoder.hpp"

@@ -18,6 +18,40 @@ Task<> echo(Stream peer);
 /// Reads and throws away what it receives, until the peer closes, goes quiet or fails (RFC 863).
 Task<> discard(Stream peer);
 
+/// Which datagrams a service answers. Two services that answer everything, pointed at each other,
+/// would go on for ever, and so would one that is pointed at itself (RFC 862 servers do). So those
+/// whose sender's port is below 1024, where such services live, or is one of this server's own, are
+/// not answered; nor those that cannot be (see Endpoint::can_be_answered).
+class DatagramRules {
+ public:
+  struct Options {
+    bool allow_reflect = false;   ///< answers also those below 1024 and its own
+    std::uint32_t most_each = 0;  ///< answers a second to one sender's host; 0: no limit
+  };
+
+  /// Outlives the server, and is made before it: who was answered how often is kept in memory that
+  /// children share. Throws std::bad_alloc.
+  explicit DatagramRules(Options options);
+  DatagramRules(const DatagramRules&) = delete;
+  DatagramRules& operator=(const DatagramRules&) = delete;
+  ~DatagramRules();
+
+  /// Whether `sender` is to be answered by `socket`; if not, that is counted there. Any thread.
+  [[nodiscard]] bool allow(Datagram& socket, const Endpoint& sender) noexcept;
+
+ private:
+  struct Recent;
+
+  Options options_;
+  Recent* recent_ = nullptr;  // only with a limit
+};
+
+/// Sends each datagram back where it came from, as `rules` allow.
+Task<> echo_datagrams(DatagramRules& rules, Datagram socket);
+
+/// Receives datagrams and throws them away.
+Task<> discard_datagrams(Datagram socket);
+
 /// Answers once, with `has recv:` and the first bytes that came, at most 64 KiB; then closes. What
 /// comes later is thrown away, for five seconds at most, so that the answer is not lost to a reset.
 Task<> reply(Stream peer);

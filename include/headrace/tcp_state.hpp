@@ -214,9 +214,10 @@ struct TcpSnapshot {
 
 struct TcpWatchOptions {
   TcpFilter filter{};
-  bool owners = true;  ///< look for the processes, in /proc
-  bool events = true;  ///< messages about ended sockets
-  bool trace = true;   ///< trace events where we may
+  bool owners = true;   ///< look for the processes, in /proc
+  bool events = true;   ///< messages about ended sockets
+  bool trace = true;    ///< trace events where we may
+  bool packets = true;  ///< SYN, FIN and RST where we may
 };
 
 /// The TCP sockets of the network namespace that the calling thread is in. One thread at a time.

@@ -26,7 +26,7 @@ BufferBlock* BufferPool::map_another() noexcept {
 
 void BufferPool::unmap_surplus() noexcept {
   BufferBlock* last = free_;
-  for (std::size_t kept = 1; last != nullptr && kept < kKept; ++kept) last = last->next;
+  for (std::size_t kept = 1; last != nullptr && kept < kept_; ++kept) last = last->next;
   if (last != nullptr) unmap_all(std::exchange(last->next, nullptr));
 }
 

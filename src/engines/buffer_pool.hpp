@@ -47,9 +47,12 @@ class BufferPool {
     free_ = block;
   }
 
-  /// Returns free blocks beyond kKept to the kernel. To be called now and then: once a turn.
+  /// From now on so many are kept beyond those: who takes many at a time will again.
+  void keep(std::size_t more) noexcept { kept_ = kKept + more; }
+
+  /// Returns free blocks beyond those kept to the kernel. To be called now and then: once a turn.
   void trim() noexcept {
-    if (mapped_ > kKept) [[unlikely]]
+    if (mapped_ > kept_) [[unlikely]]
       unmap_surplus();
   }
 
@@ -64,6 +67,7 @@ class BufferPool {
 
   BufferBlock* free_ = nullptr;
   std::size_t mapped_ = 0;  // free and lent
+  std::size_t kept_ = kKept;
 };
 
 }  // namespace headrace::detail

@@ -108,6 +108,10 @@ class EngineCore : public Engine {
   void shut_kicked() noexcept {
     records_.for_each([this](const SocketRecord& socket) { shut_if_kicked(socket); });
   }
+  /// What was posted to the socket is to be sent by the end of the turn.
+  virtual void send_later(SocketRecord& socket) noexcept { (void)socket; }
+  /// An operation has cost as much as so many others (or, below 0, as good as nothing).
+  void charge(int operations) noexcept { budget_ -= operations; }
   [[nodiscard]] SocketRecord& self() noexcept { return self_; }
   /// A task is about to be destroyed.
   void ended(TaskState& task) noexcept {
@@ -124,6 +128,7 @@ class EngineCore : public Engine {
   void end_record(SocketRecord& socket) noexcept;
 
   TaskState* current_ = nullptr;
+  int budget_ = 0;  // operations that the task may finish in line, under an event loop
   RecordPool records_;
   ConnectionObserver* observer_ = nullptr;
   Deadline idle_timeout_ = Deadline::never();
@@ -146,6 +151,12 @@ template <Verdict (*kAttempt)(Operation&, SocketRecord&) noexcept>
     return true;
   return socket.engine->not_yet(operation, verdict);
 }
+
+/// Takes a datagram socket in. On failure it is closed.
+Result<SocketRecord*> adopt_datagrams(EngineCore& engine, net::Socket socket,
+                                      Transport transport) noexcept;
+/// What is to be done for a datagram socket before it is closed.
+void end_datagrams(SocketRecord& socket) noexcept;
 
 Result<std::unique_ptr<EngineCore>> make_blocking_engine();
 Result<std::unique_ptr<EngineCore>> make_polling_engine();

@@ -10,6 +10,8 @@
 #include <thread>
 #include <utility>
 
+#include "engines/datagram_batch.hpp"
+
 namespace headrace::detail {
 
 namespace {
@@ -90,6 +92,7 @@ void ReadinessEngine::close(SocketRecord& socket) noexcept {
   if (phase_ == Phase::cut) note_failure(socket, Errc::canceled);
   unwatch(socket);
   if (TimerWheel::holds(socket.timer)) socket_timers_.leave(socket.timer);
+  if (socket.datagram != nullptr) forget_unsent(socket);
   end_record(socket);
   socket.next = closed_;
   closed_ = &socket;
@@ -107,6 +110,7 @@ void ReadinessEngine::free_closed() noexcept {
 
 int ReadinessEngine::time_to_wait() const noexcept {
   if (queue_ != nullptr) return 0;
+  if (unsent_ != nullptr) return 1;  // a full send buffer: nobody waits for its being writable
   const std::int64_t look = std::min(socket_timers_.next_look(), wait_timers_.next_look());
   if (look == TimerWheel::kNever) return -1;
   constexpr std::int64_t kMillisecond = 1'000'000;
@@ -135,8 +139,34 @@ void ReadinessEngine::turn() noexcept {
   run_queue();
   run_woken();
   if (has_timers()) run_timers();
+  if (unsent_ != nullptr) send_posted();
   free_closed();
   buffers.trim();
+}
+
+void ReadinessEngine::send_later(SocketRecord& socket) noexcept {
+  DatagramBatch& batch = *socket.datagram->batch;
+  if (std::exchange(batch.is_listed, true)) return;
+  batch.next_unsent = unsent_;
+  unsent_ = &socket;
+}
+
+void ReadinessEngine::forget_unsent(const SocketRecord& socket) noexcept {
+  SocketRecord** place = &unsent_;
+  while (*place != nullptr && *place != &socket) place = &(*place)->datagram->batch->next_unsent;
+  if (*place != nullptr) *place = socket.datagram->batch->next_unsent;
+}
+
+void ReadinessEngine::send_posted() noexcept {
+  SocketRecord* socket = std::exchange(unsent_, nullptr);
+  while (socket != nullptr) {
+    SocketRecord& record = *socket;
+    DatagramBatch& batch = *record.datagram->batch;
+    socket = batch.next_unsent;
+    batch.is_listed = false;
+    batch.send_posted();
+    if (batch.has_posted()) send_later(record);
+  }
 }
 
 void ReadinessEngine::run_queue() noexcept {
@@ -160,6 +190,7 @@ void ReadinessEngine::run_woken() noexcept {
 void ReadinessEngine::run_to_end(TaskScope& scope, Task<> task) noexcept {
   read_clock();
   if (!scope.spawn(std::move(task))) return;  // a new scope takes any task
+  if (unsent_ != nullptr) send_posted();
   while (scope.running() != 0) turn();
 }
 

@@ -45,6 +45,7 @@ class ReadinessEngine : public EngineCore {
   Result<> launch(TaskState& task, std::coroutine_handle<> frame) noexcept final;
   void run_to_end(TaskScope& scope, Task<> task) noexcept final;
   void begin_drain(TaskScope* lingering) noexcept final;
+  void send_later(SocketRecord& socket) noexcept final;
   void cut() noexcept final { phase_ = Phase::cut; }
   [[nodiscard]] net::Blocking socket_mode() const noexcept final { return net::Blocking::no; }
 
@@ -116,12 +117,13 @@ class ReadinessEngine : public EngineCore {
   void run_timers() noexcept;
   void check_deadlines(SocketRecord& socket) noexcept;
   void try_for_the_last_time(SocketRecord& socket, unsigned direction) noexcept;
+  void send_posted() noexcept;
+  void forget_unsent(const SocketRecord& socket) noexcept;
   void free_closed() noexcept;
   [[nodiscard]] bool has_timers() const noexcept {
     return !socket_timers_.empty() || !wait_timers_.empty();
   }
 
-  int budget_ = 0;
   Phase phase_ = Phase::running;
   std::int64_t now_;                            // read once a turn while there are timers
   std::int64_t idle_due_ = TimerWheel::kNever;  // now_ and the idle timeout, if there is one
@@ -129,6 +131,7 @@ class ReadinessEngine : public EngineCore {
   Operation* queue_ = nullptr;  // to be looked at again in the next turn
   Operation** queue_end_ = &queue_;
   SocketRecord* closed_ = nullptr;
+  SocketRecord* unsent_ = nullptr;  // datagram sockets to which something was posted
   TaskScope* lingering_ = nullptr;
 
   TimerWheel socket_timers_;

@@ -6,6 +6,7 @@
 #include <cassert>
 #include <utility>
 
+#include "engines/datagram_batch.hpp"
 #include "engines/readiness_engine.hpp"
 
 namespace headrace::detail {
@@ -51,6 +52,8 @@ bool ReadinessEngine::start_used_up(Operation& operation) noexcept {
     finish(operation, {operation.type->call, 0, Errc::canceled});
     return true;
   }
+  if (operation.socket->datagram != nullptr && needs_no_turn(operation))
+    return operation.type->start(operation, *operation.socket);
   if (!by_wake) {
     if (const auto waits = wait_on_socket(operation); !waits)
       return finish_now(operation, waits.error());

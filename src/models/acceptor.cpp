@@ -48,7 +48,7 @@ Acceptor::Acceptor(Server& server, int poke)
   entries_.push_back({poke, POLLIN, 0});
 }
 
-std::optional<Accepted> Acceptor::next() {
+std::optional<Accepted> Acceptor::next(Clock::time_point limit) {
   const std::size_t doors = server_.doors.size();
   for (;;) {
     if (paused_until_ &&
@@ -57,7 +57,7 @@ std::optional<Accepted> Acceptor::next() {
     const bool closed = paused_until_ || server_.is_taken();  // `poke` tells of its departure
     for (std::size_t index = 0; index < doors; ++index)
       entries_[index].events = closed ? 0 : POLLIN;
-    const int ready = poll_from(0, paused_until_.value_or(Clock::time_point::max()));
+    const int ready = poll_from(0, std::min(limit, paused_until_.value_or(limit)));
     if (server_.stop.begun()) return std::nullopt;
     if (ready < 0) continue;
     for (std::size_t tried = 0; tried < doors; ++tried) {
@@ -67,6 +67,7 @@ std::optional<Accepted> Acceptor::next() {
       if (auto accepted = accept_from(server_.doors[index])) return accepted;
     }
     if (entries_.back().revents != 0 || server_.table.has_kicks()) return std::nullopt;
+    if (limit != Clock::time_point::max() && Clock::now() >= limit) return std::nullopt;
   }
 }
 

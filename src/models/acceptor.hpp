@@ -34,9 +34,9 @@ class Acceptor {
   /// `poke` is one more descriptor that `next` looks at, or -1.
   Acceptor(Server& server, int poke);
 
-  /// The next connection, or nothing: the server is to stop, `poke` is readable, or somebody is
-  /// kicked and still there: whoever serves him is to be interrupted.
-  std::optional<Accepted> next();
+  /// The next connection, or nothing: the server is to stop, `poke` is readable, `limit` has come,
+  /// or somebody is kicked and still there: whoever serves him is to be interrupted.
+  std::optional<Accepted> next(Clock::time_point limit = Clock::time_point::max());
 
   /// A connection that is queued already, without waiting; nothing when the queues are empty. For
   /// the drain.

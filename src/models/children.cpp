@@ -15,6 +15,7 @@ namespace headrace::models {
 
 namespace {
 
+constexpr auto kBetweenLooks = std::chrono::milliseconds{100};  // at who has no descriptor
 constexpr auto kPatienceAfterCut = std::chrono::seconds{2};
 
 /// Only what a parent needs to have made of a child: its own stop, in the place of its parent's.
@@ -26,6 +27,7 @@ Server server_in_child(Server& parents, Stop& stop, const net::RepeatedSignal* r
           .workers = parents.workers,
           .backlog = parents.backlog,
           .doors = parents.doors,
+          .datagrams = parents.datagrams,
           .table = parents.table,
           .stop = stop,
           .repeat = repeat,
@@ -99,11 +101,19 @@ std::optional<Children::End> Children::end_of(pid_t child, int flags) {
   return end;
 }
 
+Children::Clock::time_point Children::next_look() const noexcept {
+  return unwatched_ == 0 ? Clock::time_point::max() : Clock::now() + kBetweenLooks;
+}
+
+// By descriptor: where SIGCHLD is ignored, the kernel reaps a child, and its number may be
+// another's.
 void Children::urge(const Server& server) noexcept {
   if (!cut_at_ && server.cuts()) cut_at_ = Clock::now();
   const bool lost = cut_at_ && Clock::now() >= *cut_at_ + kPatienceAfterCut;
-  for (const auto& [pid, child] : children_)
-    (void)sys::kill(pid, lost ? SIGKILL : SIGURG);  // it may have ended, but is not reaped
+  const int signal = lost ? SIGKILL : SIGURG;
+  for (const auto& [pid, child] : children_)  // one that has ended needs none
+    (void)(child.descriptor.is_open() ? sys::signal_process(child.descriptor.descriptor(), signal)
+                                      : sys::kill(pid, signal));
 }
 
 // In a child.
@@ -123,6 +133,11 @@ ChildServer::ChildServer(Server& parents, net::HeldSignals& held)
 void ChildServer::serve(Accepted accepted) {
   interrupted();  // the stop may have come before
   serve_peer(server_, engine_, std::move(accepted));
+}
+
+void ChildServer::receive_datagrams(std::size_t index) {
+  interrupted();
+  engine_.run(serve_datagrams(server_, engine_, index));
 }
 
 void ChildServer::interrupted() noexcept {

@@ -46,6 +46,8 @@ class Children {
   void urge(const Server& server) noexcept;
 
   [[nodiscard]] std::size_t count() const noexcept { return children_.size(); }
+  /// When to reap again, should nothing be readable until then.
+  [[nodiscard]] Clock::time_point next_look() const noexcept;
   /// For poll(2): readable when one has ended.
   [[nodiscard]] int descriptor() const noexcept { return ends_.descriptor(); }
 
@@ -77,6 +79,8 @@ class ChildServer final : public detail::InterruptWatcher {
 
   /// Serves one peer to its end.
   void serve(Accepted accepted);
+  /// The same for the server's datagrams, as worker `index` of them.
+  void receive_datagrams(std::size_t index);
   void interrupted() noexcept override;
 
   /// Ends the process, without destructors or exit(3): what they would flush and unlink is the

@@ -138,6 +138,11 @@ void ConnectionTable::message(ConnectionInfo& connection, ByteView bytes) noexce
       bytes);
 }
 
+void ConnectionTable::datagram(const detail::DatagramSide& socket, const Endpoint& sender,
+                               ByteView bytes) noexcept {
+  events_.datagram({datagrams_->next_number(), sender.address(), socket.local.address()}, bytes);
+}
+
 void ConnectionTable::departed(ConnectionInfo& connection, Errc last) noexcept {
   depart(static_cast<Slot&>(connection), departure_after(last));
 }
@@ -228,7 +233,8 @@ Statistics ConnectionTable::statistics() const noexcept {
     if (tries > kAtOnce) std::this_thread::sleep_for(std::chrono::milliseconds{1});
     const std::uint64_t done = shared_->moves_done.load();
     bool moving = false;
-    const Statistics now = read_once(moving);
+    Statistics now = read_once(moving);
+    if (datagrams_ != nullptr) now.datagrams = datagrams_->totals();
     std::atomic_thread_fence(std::memory_order_seq_cst);
     if ((!moving && shared_->moves_done.load() == done) || tries == kTries) return now;
   }

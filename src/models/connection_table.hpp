@@ -16,6 +16,7 @@
 #include "engines/socket_record.hpp"
 #include "headrace/control.hpp"
 #include "headrace/events.hpp"
+#include "models/datagram_table.hpp"
 
 namespace headrace::models {
 
@@ -38,7 +39,11 @@ class ConnectionTable final : public detail::ConnectionObserver {
                                 Transport transport) noexcept override;
   void serving(detail::ConnectionInfo& connection) noexcept override;
   void message(detail::ConnectionInfo& connection, ByteView bytes) noexcept override;
+  void datagram(const detail::DatagramSide& socket, const Endpoint& sender,
+                ByteView bytes) noexcept override;
   void departed(detail::ConnectionInfo& connection, Errc last) noexcept override;
+  /// Datagrams are told and counted, too. Borrows the table.
+  void count_datagrams(const DatagramTable& datagrams) noexcept { datagrams_ = &datagrams; }
 
   void unserved(detail::ConnectionInfo& connection, Errc why) noexcept override {
     turn_away(connection, why == Errc::too_many_descriptors ? Refusal::descriptor_limit
@@ -95,6 +100,7 @@ class ConnectionTable final : public detail::ConnectionObserver {
   std::uint32_t slot_count_;
   Limits limits_;
   ServerEvents& events_;
+  const DatagramTable* datagrams_ = nullptr;
   std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
 };
 

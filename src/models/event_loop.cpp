@@ -128,6 +128,12 @@ Task<> accept_at(Loops& loops, Worker& worker, TaskScope& connections, Listener 
   }
 }
 
+/// At all doors, until the drain; or until the services have had enough, which ends the server.
+Task<> receive_datagrams(Loops& loops, Worker& worker) {
+  co_await serve_datagrams(worker.server, *worker.engine, worker.index);
+  if (worker.server.stop.begun()) loops.drain_begins.close();
+}
+
 Result<Listener> take_listener(Worker& worker, Door& door) {
   const std::size_t own = std::min<std::size_t>(worker.index, door.sockets.size() - 1);
   const auto transport = door.address.transport();
@@ -232,6 +238,8 @@ Task<> run_worker(Loops& loops, Worker& worker) {
             accept_at(loops, worker, connections, std::move(*listener), std::move(copy))))
       server.fail(AddressText{door.address}, listener ? Failure{} : listener.error());
   }
+  if (!server.datagrams.empty() && !connections.spawn(receive_datagrams(loops, worker)))
+    server.fail("", {"spawn", 0, Errc::out_of_memory});
   (void)loops.turn.try_send({});  // the first one's
   if (worker.kicks != nullptr && !watchers.spawn(close_kicked(worker)))
     server.fail("", {"spawn", 0, Errc::out_of_memory});

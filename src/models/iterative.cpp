@@ -7,6 +7,7 @@
 // A signal interrupts the call that the thread sleeps in; as it may come just before the call
 // begins, its handler starts a timer that repeats it. Not here: what a stop means to an operation
 // (src/engines/blocking.cpp).
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -107,6 +108,48 @@ class CommandBell {
   bool rings_ = false;
 };
 
+/// Tells the statistics while the serving thread is asleep in a receive: at a datagram socket there
+/// is no "between two clients".
+class StatisticsTeller {
+ public:
+  explicit StatisticsTeller(Server& server) : server_{server} {
+    if (server.options.statistics_every.is_never()) return;
+    end_ = net::Socket{sys::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    const int answer = end_.is_open() ? sys::create_thread(&thread_, run, this) : -EMFILE;
+    if (answer < 0) server.fail("", Failure::from_errno("pthread_create", -answer));
+    tells_ = answer == 0;
+  }
+  StatisticsTeller(const StatisticsTeller&) = delete;
+  StatisticsTeller& operator=(const StatisticsTeller&) = delete;
+  ~StatisticsTeller() {
+    if (!tells_) return;
+    const std::uint64_t one = 1;
+    (void)sys::write(end_.descriptor(), &one, sizeof one);  // there is room: nobody else writes
+    (void)sys::join_thread(thread_);                        // it ends at that
+  }
+
+ private:
+  static void* run(void* self) noexcept {
+    const auto& teller = *static_cast<StatisticsTeller*>(self);
+    Server& server = teller.server_;
+    using Clock = std::chrono::steady_clock;
+    auto next = server.options.statistics_every.resolve(Clock::now());
+    for (pollfd end{teller.end_.descriptor(), POLLIN, 0}; end.revents == 0;) {
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(next - Clock::now()).count();
+      const auto wait = std::clamp<std::int64_t>(left, 0, 1'000'000);
+      if (sys::poll(&end, 1, static_cast<int>(wait)) != 0 || Clock::now() < next) continue;
+      server.events.statistics(server.table.statistics());
+      next = server.options.statistics_every.resolve(Clock::now());
+    }
+    return nullptr;
+  }
+
+  Server& server_;
+  net::Socket end_;
+  pthread_t thread_{};
+  bool tells_ = false;
+};
+
 }  // namespace
 
 void run_iterative(Server& server) {
@@ -118,6 +161,11 @@ void run_iterative(Server& server) {
   std::optional<CommandBell> bell;
   if (server.control != nullptr && server.control->descriptor() >= 0) bell.emplace(server);
   if (!server.stop.begun()) server.tell_listening();
+  if (!server.datagrams.empty()) {
+    const StatisticsTeller teller{server};
+    watcher.interrupted();  // the stop may have come before
+    engine.run(serve_datagrams(server, engine, 0));
+  }
   while (!server.stop.begun())
     if (auto accepted = acceptor.next()) serve_peer(server, engine, std::move(*accepted));
   watcher.begin_drain();

@@ -9,6 +9,7 @@
 // The parent serves nobody: it replaces a child that has died, but a child that dies over and over
 // only ten times a second. At a stop it takes who is in the queue, and once children have ended,
 // makes others for those: there are never more than before.
+#include <algorithm>
 #include <vector>
 
 #include "models/children.hpp"
@@ -22,11 +23,12 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kBetweenReplacements = std::chrono::milliseconds{100};
 constexpr auto kBetweenReports = std::chrono::seconds{1};
 constexpr int kListenerFailed = 113;  // a child's exit status; it has told why
+constexpr int kHadEnough = 114;       // the same: its datagram service has returned
 
 class Prefork {
  public:
   Prefork(Server& server, Children children) noexcept
-      : server_{server}, children_{std::move(children)} {}
+      : server_{server}, children_{std::move(children)}, for_datagrams_(datagram_workers(server)) {}
 
   void run() {
     Acceptor acceptor{server_, children_.descriptor()};
@@ -34,7 +36,8 @@ class Prefork {
     if (children_.count() == 0) server_.fail("", failure_);
     if (!server_.stop.begun()) server_.tell_listening();
     while (!server_.stop.begun()) {
-      acceptor.wait(children_.count() < server_.workers ? not_before_ : Clock::time_point::max());
+      const auto look = children_.next_look();
+      acceptor.wait(children_.count() < server_.workers ? std::min(not_before_, look) : look);
       if (server_.table.has_kicks()) children_.urge(server_);
       reap();
       if (!server_.stop.begun()) fill_up();
@@ -60,6 +63,7 @@ class Prefork {
 
   bool add_child() {
     net::HeldSignals held;
+    const auto place = std::ranges::find(for_datagrams_, pid_t{0});
     const auto child = children_.fork(held, nullptr);
     if (!child) {
       failure_ = child.error();
@@ -67,8 +71,18 @@ class Prefork {
       tell_shortage();
       return false;
     }
+    const auto index = static_cast<std::size_t>(place - for_datagrams_.begin());
+    if (*child == 0 && place != for_datagrams_.end()) receive_in_child(held, index);
     if (*child == 0) be_child(held);
+    if (place != for_datagrams_.end()) *place = *child;
     return true;
+  }
+
+  [[noreturn]] void receive_in_child(net::HeldSignals& held, std::size_t index) {
+    ChildServer self{server_, held};
+    self.receive_datagrams(index);
+    // One that could not begin is replaced, as one that has died.
+    ChildServer::leave(self.server().failed ? 1 : self.server().had_enough ? kHadEnough : 0);
   }
 
   [[noreturn]] void be_child(net::HeldSignals& held) {
@@ -90,6 +104,8 @@ class Prefork {
     children_.reap([this](const Children::End& end) {
       const auto how = server_.cuts() ? Departure::cut : Departure::killed;
       server_.table.bury_all(end.child, how);
+      std::ranges::replace(for_datagrams_, end.child, pid_t{0});
+      if (end.status == kHadEnough) server_.stop.begin();
       if (end.status == kListenerFailed) {
         server_.failed = true;
         server_.stop.begin();
@@ -115,7 +131,8 @@ class Prefork {
 
   Server& server_;
   Children children_;
-  std::vector<Accepted> late_;  // were in the queue at the stop
+  std::vector<pid_t> for_datagrams_;  // who has that place; 0: nobody
+  std::vector<Accepted> late_;        // were in the queue at the stop
   std::size_t served_late_ = 0;
   std::size_t dead_ = 0;            // not by themselves, and not replaced yet
   Clock::time_point not_before_{};  // the next child

@@ -24,7 +24,7 @@ class ProcessPerConnection {
     Acceptor acceptor{server_, children_.descriptor()};
     server_.tell_listening();
     while (!server_.stop.begun()) {
-      if (auto accepted = acceptor.next())
+      if (auto accepted = acceptor.next(children_.next_look()))
         serve_in_child(server_, children_, std::move(*accepted), {});
       if (server_.table.has_kicks()) children_.urge(server_);
       reap();

@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 
 #include "models/server_control.hpp"
+#include "net/resolver.hpp"
 
 namespace headrace {
 
@@ -109,18 +110,23 @@ Result<> open_tcp_door(const Address& at, net::SocketAddress to, unsigned socket
   return {};
 }
 
-Result<> open_door(const Address& at, unsigned sockets, Backlog backlog, std::vector<Door>& doors) {
-  if (!at.is_stream())
-    return fail(Errc::invalid_address, "a datagram address has no connections to serve");
+// Longer than getaddrinfo(3) tries by itself with two name servers.
+constexpr int kNamePatienceMs = 30'000;
+
+Result<> open_door(const Address& at, unsigned sockets, const ServeOptions& options,
+                   std::vector<Door>& doors) {
+  const Backlog backlog = options.backlog;
   if (at.is_unix()) return open_unix_door(at, sockets, backlog, doors);
-  auto resolved = net::resolve(at, true, net::Names::resolve);
+  const int stopper = options.stopper == nullptr ? -1 : options.stopper->descriptor();
+  auto resolved = net::resolve_within(at, true, kNamePatienceMs, stopper);
   if (!resolved) return std::unexpected(resolved.error());
   const std::size_t addresses = resolved->size();
   for (std::size_t index = 0; index < addresses; ++index) {
     // "localhost" is two addresses; where the kernel chooses the port, the second gets the first
     // one's.
     if (index == 1 && at.port() == 0)
-      resolved = net::resolve(at.with_port(doors.back().address.port()), true, net::Names::resolve);
+      resolved = net::resolve_within(at.with_port(doors.back().address.port()), true,
+                                     kNamePatienceMs, stopper);
     if (!resolved || index >= resolved->size()) break;
     if (auto opened = open_tcp_door(at, (*resolved)[index], sockets, backlog, doors); !opened)
       return opened;
@@ -128,15 +134,19 @@ Result<> open_door(const Address& at, unsigned sockets, Backlog backlog, std::ve
   return {};
 }
 
-bool open_doors(const ServeOptions& options, unsigned sockets, std::vector<Door>& doors) {
+bool open_doors(const ServeOptions& options, unsigned sockets, std::vector<Door>& doors,
+                DatagramDoors& datagrams) {
   for (const std::string_view text : options.listen.texts()) {
-    const auto address = Address::parse(text);
-    const auto opened = address ? open_door(*address, sockets, options.backlog, doors)
-                                : Result<>{std::unexpected(address.error())};
+    const Address address = *Address::parse(text);  // it has been looked at
+    const auto opened = address.is_stream() ? open_door(address, sockets, options, doors)
+                                            : open_datagram_doors(address, sockets, datagrams);
     if (opened) continue;
-    options.events->failed(address ? AddressText{*address}.view() : text, opened.error());
+    options.events->failed(AddressText{address}, opened.error());
     return false;
   }
+  for (const DatagramDoor& door : datagrams.doors)
+    if (const auto bound = net::local_address(door.sockets[0].descriptor()))
+      datagrams.endpoints.push_back(net::to_endpoint(*bound));
   return true;
 }
 
@@ -180,9 +190,15 @@ ExitStatus fail_start(const ServeOptions& options, const Failure& failure) {
 }
 
 ExitStatus serve_at(const Service& service, const ServeOptions& options, const ModelInfo& model,
-                    unsigned workers, std::vector<Door>& doors) {
+                    unsigned workers, std::vector<Door>& doors, DatagramDoors& datagrams) {
   const auto table = ConnectionTable::make(limits_for(options), *options.events);
   if (table == nullptr) return fail_start(options, {"mmap", ENOMEM, Errc::out_of_memory});
+  if (!datagrams.empty()) {
+    datagrams.table = DatagramTable::make(datagrams.doors.size(), workers);
+    if (datagrams.table == nullptr)
+      return fail_start(options, {"mmap", ENOMEM, Errc::out_of_memory});
+    table->count_datagrams(*datagrams.table);
+  }
   auto repeat = net::RepeatedSignal::make();
   if (!repeat) return fail_start(options, repeat.error());
   const bool blocks = model.engine == EngineKind::blocking;
@@ -203,6 +219,7 @@ ExitStatus serve_at(const Service& service, const ServeOptions& options, const M
                 .workers = workers,
                 .backlog = net::effective_backlog(options.backlog.connections),
                 .doors = doors,
+                .datagrams = datagrams,
                 .table = *table,
                 .stop = *stop,
                 .repeat = &*repeat,
@@ -214,6 +231,24 @@ ExitStatus serve_at(const Service& service, const ServeOptions& options, const M
   return server.failed ? ExitStatus::failed : ExitStatus::done;
 }
 
+/// Whether all of them can be served; nothing if so.
+std::optional<ExitStatus> check_addresses(const Service& service, const ServeOptions& options,
+                                          const ModelInfo& model, unsigned workers) {
+  bool streams = false;
+  bool datagrams = false;
+  for (const std::string_view text : options.listen.texts()) {
+    const auto address = Address::parse(text);
+    if (!address) {
+      options.events->failed(text, address.error());
+      return ExitStatus::usage;
+    }
+    (address->is_stream() ? streams : datagrams) = true;
+  }
+  const std::string why = why_not_at(service, model, workers, streams, datagrams);
+  if (!why.empty()) return refuse(options, why.c_str());
+  return std::nullopt;
+}
+
 ExitStatus check_and_serve(const Service& service, const ServeOptions& options) {
   const ModelInfo& model = info(options.model);
   if (!model.built) return refuse(options, "this model is not in this version of headrace yet");
@@ -223,15 +258,12 @@ ExitStatus check_and_serve(const Service& service, const ServeOptions& options) 
   if (workers == 0) return refuse(options, "this model has no workers to choose");
   if (options.listen.texts().empty()) return refuse(options, "there is no address to listen at");
   if (options.backlog.connections < 1) return refuse(options, "the backlog must be at least 1");
-  for (const std::string_view text : options.listen.texts())
-    if (const auto address = Address::parse(text); !address) {
-      options.events->failed(text, address.error());
-      return ExitStatus::usage;
-    }
+  if (const auto usage = check_addresses(service, options, model, workers)) return *usage;
   std::vector<Door> doors;
+  DatagramDoors datagrams;
   const bool loops = model.launcher == LauncherKind::event_loop;
-  if (!open_doors(options, loops ? workers : 1, doors)) return ExitStatus::failed;
-  return serve_at(service, options, model, workers, doors);
+  if (!open_doors(options, loops ? workers : 1, doors, datagrams)) return ExitStatus::failed;
+  return serve_at(service, options, model, workers, doors, datagrams);
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include "engines/engine_core.hpp"
 #include "headrace/serve.hpp"
 #include "models/connection_table.hpp"
+#include "models/datagrams.hpp"
 #include "net/signals.hpp"
 #include "net/unix_path.hpp"
 
@@ -70,12 +71,14 @@ struct Server {
   unsigned workers;
   int backlog;  // the effective one
   std::vector<Door>& doors;
+  DatagramDoors& datagrams;
   ConnectionTable& table;
   Stop& stop;
   const net::RepeatedSignal* repeat;   // for the thread that called serve(), under blocking models
   ServerControl* control = nullptr;    // commands; null where nobody gives any, and in children
   const Stop* parents_stop = nullptr;  // of a child: in memory that its parent writes
   std::atomic<bool> failed = false;    // it stopped because it could not go on
+  std::atomic<bool> had_enough = false;  // it stopped because a datagram service has returned
   bool drain_told = false;
 
   /// Looks whether the server is to stop: a child also at what its parent was told.
@@ -90,7 +93,9 @@ struct Server {
   [[nodiscard]] bool is_taken() const noexcept { return takes_one() && table.open() != 0; }
   [[nodiscard]] bool takes_one() const noexcept { return service.concurrency == Concurrency::one; }
   void tell_draining() noexcept {
-    if (!std::exchange(drain_told, true)) events.draining(table.open());
+    if (std::exchange(drain_told, true)) return;
+    datagrams.close_to_new();
+    events.draining(table.open());
   }
   void fail(std::string_view address, const Failure& failure) noexcept {
     events.failed(address, failure);
@@ -100,11 +105,16 @@ struct Server {
 
   void tell_listening() const noexcept {
     for (const Door& door : doors) events.listening(door.address, model, workers, backlog);
+    for (const DatagramDoor& door : datagrams.doors)
+      events.listening(door.address, model, workers, 0);
   }
 };
 
 /// Why `model` cannot run `service` with so many workers; "" if it can.
 [[nodiscard]] std::string why_not(const Service& service, const ModelInfo& model, Workers workers);
+/// The same about the kinds of addresses it is to be run at.
+[[nodiscard]] std::string why_not_at(const Service& service, const ModelInfo& model,
+                                     unsigned workers, bool streams, bool datagrams);
 
 /// Each runs until the server has stopped and every connection is gone.
 void run_iterative(Server& server);

@@ -48,13 +48,16 @@ class ThreadPool {
  private:
   struct Worker {
     ThreadPool& owner;
+    unsigned index;
+    bool for_datagrams;
     detail::BlockingEngine engine{};
     pthread_t thread{};
   };
 
   void start_threads() {
-    for (unsigned left = server_.workers; left != 0; --left) {
-      Worker& worker = workers_.emplace_back(*this);
+    const unsigned for_datagrams = datagram_workers(server_);
+    for (unsigned index = 0; index < server_.workers; ++index) {
+      Worker& worker = workers_.emplace_back(*this, index, index < for_datagrams);
       prepare(worker.engine, server_);
       ++at_work_;
       const int answer = sys::create_thread(&worker.thread, run_thread, &worker);
@@ -63,7 +66,7 @@ class ThreadPool {
       workers_.pop_back();
       return server_.fail("", Failure::from_errno("pthread_create", -answer));
     }
-    free_ = server_.workers;
+    free_ = server_.workers - for_datagrams;
   }
 
   void serve_at_once(Accepted accepted) {
@@ -84,6 +87,10 @@ class ThreadPool {
   static void* run_thread(void* argument) noexcept {
     auto& worker = *static_cast<Worker*>(argument);
     ThreadPool& owner = worker.owner;
+    if (worker.for_datagrams) {
+      worker.engine.run(serve_datagrams(owner.server_, worker.engine, worker.index));
+      owner.poke();
+    }
     while (auto accepted = owner.next()) {
       serve_peer(owner.server_, worker.engine, std::move(*accepted));
       // The accepting thread waits for this only when nobody was free.

@@ -72,6 +72,22 @@ ssize_t send(int descriptor, const void* bytes, std::size_t size, int flags) noe
   return checked(::send(descriptor, bytes, size, flags));
 }
 
+ssize_t recvmsg(int descriptor, msghdr* message, int flags) noexcept {
+  return checked(::recvmsg(descriptor, message, flags));
+}
+
+ssize_t sendmsg(int descriptor, const msghdr* message, int flags) noexcept {
+  return checked(::sendmsg(descriptor, message, flags));
+}
+
+int recvmmsg(int descriptor, mmsghdr* messages, unsigned count, int flags) noexcept {
+  return checked(::recvmmsg(descriptor, messages, count, flags, nullptr));
+}
+
+int sendmmsg(int descriptor, mmsghdr* messages, unsigned count, int flags) noexcept {
+  return checked(::sendmmsg(descriptor, messages, count, flags));
+}
+
 int close(int descriptor) noexcept { return checked(::close(descriptor)); }
 
 int duplicate(int descriptor) noexcept { return checked(::fcntl(descriptor, F_DUPFD_CLOEXEC, 0)); }
@@ -80,6 +96,12 @@ int set_nonblocking(int descriptor) noexcept {
   const int flags = ::fcntl(descriptor, F_GETFL);
   if (flags < 0) return -errno;
   return checked(::fcntl(descriptor, F_SETFL, flags | O_NONBLOCK));
+}
+
+int set_blocking(int descriptor) noexcept {
+  const int flags = ::fcntl(descriptor, F_GETFL);
+  if (flags < 0) return -errno;
+  return checked(::fcntl(descriptor, F_SETFL, flags & ~O_NONBLOCK));
 }
 
 int make_pipe(int descriptors[2], int flags) noexcept {
@@ -167,6 +189,10 @@ int pidfd_open(pid_t process) noexcept {
   return static_cast<int>(checked(::syscall(SYS_pidfd_open, process, 0)));
 }
 
+int signal_process(int pidfd, int signal) noexcept {
+  return static_cast<int>(checked(::syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0)));
+}
+
 int die_with_parent(int signal) noexcept {
   return checked(::prctl(PR_SET_PDEATHSIG, static_cast<unsigned long>(signal)));
 }
@@ -196,6 +222,8 @@ int create_thread(pthread_t* thread, void* (*body)(void*), void* argument) noexc
 int signal_thread(pthread_t thread, int signal) noexcept { return -::pthread_kill(thread, signal); }
 
 int join_thread(pthread_t thread) noexcept { return -::pthread_join(thread, nullptr); }
+
+int detach_thread(pthread_t thread) noexcept { return -::pthread_detach(thread); }
 
 void* map_memory(std::size_t size, bool shared) noexcept {
   const int flags = MAP_ANONYMOUS | MAP_NORESERVE | (shared ? MAP_SHARED : MAP_PRIVATE);

@@ -37,11 +37,16 @@ int setsockopt(int descriptor, int level, int name, const void* value, socklen_t
 int shutdown(int descriptor, int how) noexcept;
 ssize_t recv(int descriptor, void* bytes, std::size_t size, int flags) noexcept;
 ssize_t send(int descriptor, const void* bytes, std::size_t size, int flags) noexcept;
+ssize_t recvmsg(int descriptor, msghdr* message, int flags) noexcept;
+ssize_t sendmsg(int descriptor, const msghdr* message, int flags) noexcept;
+int recvmmsg(int descriptor, mmsghdr* messages, unsigned count, int flags) noexcept;
+int sendmmsg(int descriptor, mmsghdr* messages, unsigned count, int flags) noexcept;
 
 // Descriptors.
 int close(int descriptor) noexcept;
 int duplicate(int descriptor) noexcept;                 // fcntl(2): F_DUPFD_CLOEXEC
 int set_nonblocking(int descriptor) noexcept;           // fcntl(2)
+int set_blocking(int descriptor) noexcept;              // fcntl(2)
 int make_pipe(int descriptors[2], int flags) noexcept;  // pipe2(2)
 int eventfd(unsigned initial, int flags) noexcept;
 ssize_t read(int descriptor, void* bytes, std::size_t size) noexcept;
@@ -73,8 +78,9 @@ pid_t getppid() noexcept;
 pid_t fork() noexcept;
 pid_t waitpid(pid_t child, int* status, int flags) noexcept;
 int kill(pid_t process, int signal) noexcept;
-int pidfd_open(pid_t process) noexcept;    // readable once the process has ended
-int die_with_parent(int signal) noexcept;  // prctl(2): PR_SET_PDEATHSIG
+int pidfd_open(pid_t process) noexcept;              // readable once the process has ended
+int signal_process(int pidfd, int signal) noexcept;  // pidfd_send_signal(2)
+int die_with_parent(int signal) noexcept;            // prctl(2): PR_SET_PDEATHSIG
 
 // Time.
 std::int64_t monotonic_ns() noexcept;  // clock_gettime(2), CLOCK_MONOTONIC; cannot fail
@@ -84,6 +90,7 @@ int create_thread(pthread_t* thread, void* (*body)(void*),
                   void* argument) noexcept;                // pthread_create(3)
 int signal_thread(pthread_t thread, int signal) noexcept;  // pthread_kill(3)
 int join_thread(pthread_t thread) noexcept;                // pthread_join(3)
+int detach_thread(pthread_t thread) noexcept;              // pthread_detach(3)
 
 // Memory.
 void* map_memory(std::size_t size, bool shared) noexcept;  // mmap(2), anonymous; null for ENOMEM

@@ -97,7 +97,10 @@ Result<> TraceInstance::make(const std::string& instances) {
     if (error < 0) continue;
     const std::string pipe = path + "/trace_pipe";
     error = sys::open_file(pipe.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (error < 0) continue;
+    if (error < 0) {
+      (void)sys::remove_directory(path.c_str());  // ENOENT: another did
+      continue;
+    }
     pipe_ = net::Socket{error};
     path_ = path;
     return {};

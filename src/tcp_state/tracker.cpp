@@ -136,15 +136,82 @@ void Tracker::begin_again(const Key& key, Connection& connection, TcpState state
 void Tracker::replay(const Key& key, Connection& connection) {
   const auto found = held_.find(key);
   if (found == held_.end()) return;
-  const std::vector<TraceRecord> records = std::move(found->second.records);
-  held_records_ -= records.size();
+  const auto [records, signs, look] = std::move(found->second);
+  held_records_ -= records.size() + signs.size();
   held_.erase(found);
+  for (const Sign& sign : signs) follow(key, connection, sign);
+  if (records.empty()) return;
   connection.state = records.front().from;
   if (connection.state == syn_sent) {  // the step before has no port and cannot be told apart
     connection.state = closed;
     change(key, connection, syn_sent, TcpSource::trace, records.front().time_ns, nullptr);
   }
   for (const TraceRecord& record : records) step(key, connection, record);
+}
+
+// Segments.
+
+namespace {
+
+using tcp_state::kAck;
+using tcp_state::kFin;
+using tcp_state::kRst;
+using tcp_state::kSyn;
+
+// Where an end goes that sends such a segment; nothing when it stays, or when the next look must
+// say.
+std::optional<TcpState> after_sending(TcpState state, std::uint8_t bits) noexcept {
+  const bool acknowledges = (bits & kAck) != 0;
+  if ((bits & kSyn) != 0) {
+    if (!acknowledges && state == closed) return syn_sent;
+    if (acknowledges && (state == closed || state == listen || state == syn_sent))
+      return syn_received;
+  }
+  if ((bits & kFin) != 0) {
+    if (state == syn_received || state == established) return fin_wait_1;
+    if (state == close_wait) return last_ack;
+  }
+  return std::nullopt;
+}
+
+std::optional<TcpState> after_getting(TcpState state, std::uint8_t bits) noexcept {
+  if ((bits & kSyn) != 0 && (bits & kAck) != 0 && state == syn_sent) return established;
+  if ((bits & kFin) != 0 && (state == syn_received || state == established)) return close_wait;
+  return std::nullopt;
+}
+
+}  // namespace
+
+void Tracker::segment(const tcp_state::Segment& segment, std::int64_t time) {
+  take({segment.source, segment.destination, 0}, {time, segment.bits, true});
+  take({segment.destination, segment.source, 0}, {time, segment.bits, false});
+}
+
+void Tracker::take(const Key& key, const Sign& sign) {
+  if (const auto found = connections_.find(key); found != connections_.end()) {
+    follow(key, found->second, sign);
+    return;
+  }
+  if (held_records_ == kMostHeld) return;  // most likely it is another machine's end
+  Held& held = held_[key];
+  held.signs.push_back(sign);
+  held.look = look_;
+  ++held_records_;
+}
+
+void Tracker::follow(const Key& key, Connection& connection, const Sign& sign) {
+  if ((sign.bits & kRst) != 0) {
+    if (connection.left == 0 && connection.state != time_wait) {
+      connection.left = sign.time;
+      connection.left_by = TcpSource::packet;
+    }
+    return;
+  }
+  auto to = sign.sent ? after_sending(connection.state, sign.bits)
+                      : after_getting(connection.state, sign.bits);
+  if (!to) return;
+  if (*to == syn_received && connection.state == closed) connection.state = listen;
+  change(key, connection, *to, TcpSource::packet, sign.time, nullptr);
 }
 
 // Sockets that have ended.
@@ -243,7 +310,7 @@ void Tracker::end_look(std::int64_t until) {
       continue;
     }
     foreign_ += at->second.records.size();
-    held_records_ -= at->second.records.size();
+    held_records_ -= at->second.records.size() + at->second.signs.size();
     at = held_.erase(at);
   }
 }

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "headrace/tcp_state.hpp"
+#include "tcp_state/segment.hpp"
 #include "tcp_state/trace_line.hpp"
 
 namespace headrace::tcp {
@@ -32,6 +33,9 @@ class Tracker {
   void abandon_look();
 
   void trace(const TraceRecord& record);
+  /// What a segment shows of the end that sent it and of the one that gets it. Steps that take no
+  /// SYN, FIN or RST are left to the next look.
+  void segment(const tcp_state::Segment& segment, std::int64_t time);
   void destroyed(const TcpSocket& socket, std::int64_t now);
 
   /// Calls `hears(const TcpEvent&)` for the events so far, in the order of their time.
@@ -75,8 +79,15 @@ class Tracker {
     TcpOwner owner{};
     std::unique_ptr<TcpSocket> final;  // its last figures
   };
+  // A segment, to one end of its connection.
+  struct Sign {
+    std::int64_t time;
+    std::uint8_t bits;
+    bool sent;
+  };
   struct Held {  // trace events of a socket not seen yet
     std::vector<TraceRecord> records;
+    std::vector<Sign> signs;
     std::uint32_t look = 0;
   };
   struct News {
@@ -87,6 +98,8 @@ class Tracker {
 
   static Key key_of(const TcpSocket& socket) noexcept;
   void replay(const Key& key, Connection& connection);
+  void take(const Key& key, const Sign& sign);
+  void follow(const Key& key, Connection& connection, const Sign& sign);
   void step(const Key& key, Connection& connection, const TraceRecord& record);
   void begin_again(const Key& key, Connection& connection, TcpState state);
   void change(const Key& key, Connection& connection, TcpState to, TcpSource source,

@@ -5,6 +5,7 @@
 // A look reads the messages about ended sockets and the trace events first and the table second, so
 // that a row never is older than an event that has been told.
 #include <array>
+#include <chrono>
 #include <cstring>
 #include <utility>
 
@@ -15,6 +16,7 @@
 #include "net/system_calls.hpp"
 #include "tcp_state/diag_socket.hpp"
 #include "tcp_state/owners.hpp"
+#include "tcp_state/packets.hpp"
 #include "tcp_state/trace.hpp"
 #include "tcp_state/tracker.hpp"
 
@@ -24,6 +26,8 @@ namespace {
 
 constexpr std::array<std::string_view, kTcpSources> kSourceNames{"snapshot", "destroyed", "trace",
                                                                  "packet"};
+constexpr std::size_t kPacketsAtOnce = 256;
+constexpr std::size_t kMostPackets = 64 * 1024;  // a look
 constexpr std::array<std::string_view, 5> kTimerNames{"none", "retransmit", "keepalive",
                                                       "time-wait", "persist"};
 
@@ -51,7 +55,9 @@ struct TcpWatch::State {
   TcpWatchOptions options;
   std::optional<tcp::DestroyedSockets> destroyed;
   std::optional<tcp::TraceInstance> trace;
-  net::Socket interest;  // epoll: whatever may have something to read
+  std::optional<tcp_state::PacketCapture> packets;
+  std::vector<tcp_state::Segment> segments;  // of one reading
+  net::Socket interest;                      // epoll: whatever may have something to read
   tcp::Owners owners;
   tcp::Tracker tracker;
   std::array<TcpSourceStatus, kTcpSources> status{not_asked_for(), not_asked_for(), not_asked_for(),
@@ -76,12 +82,43 @@ struct TcpWatch::State {
     (void)sys::epoll_ctl(interest.descriptor(), EPOLL_CTL_ADD, slot->descriptor(), &wanted);
   }
 
+  void open_packets();
+  void read_packets();
   Result<> read_events();
   Result<> take_rows(TcpSnapshot& snapshot, void (*sees)(void*, const TcpSighting&), void* seer);
   [[nodiscard]] bool admit(TcpSocket& socket);
 };
 
+void TcpWatch::State::open_packets() {
+  packets.reset();
+  tcp_state::CaptureOptions wanted;
+  wanted.wanted = tcp_state::Wanted::openings_and_closings;
+  if (options.filter.port != 0) wanted.ports = {options.filter.port};
+  note(TcpSource::packet, packets, tcp_state::PacketCapture::open(wanted));
+}
+
+// Trace events tell of the same steps, and of more: beside them segments are only counted.
+void TcpWatch::State::read_packets() {
+  const std::int64_t since_1970 =
+      std::chrono::nanoseconds{std::chrono::system_clock::now().time_since_epoch()}.count();
+  const std::int64_t earlier = since_1970 - sys::monotonic_ns();
+  TcpSourceStatus& told = status_of(TcpSource::packet);
+  for (std::size_t taken = 0; taken < kMostPackets; taken += kPacketsAtOnce) {
+    segments.clear();
+    if (packets->take(segments, kPacketsAtOnce) == 0) break;
+    told.read += segments.size();
+    if (trace) continue;
+    for (const tcp_state::Segment& segment : segments)
+      if (options.filter.matches(segment.source, segment.destination))
+        tracker.segment(segment, segment.time_ns - earlier);
+  }
+  const std::uint64_t lost = packets->counts().dropped;
+  if (lost > told.lost) ++told.gaps;
+  told.lost = lost;
+}
+
 Result<> TcpWatch::State::read_events() {
+  if (packets) read_packets();
   if (destroyed) {
     const tcp::Visitor visitor{[](void* self, const TcpSocket& socket) {
                                  auto& state = *static_cast<State*>(self);
@@ -155,6 +192,7 @@ Result<TcpWatch> TcpWatch::open(const TcpWatchOptions& options) {
                 tcp::DestroyedSockets::open(options.filter));
   if (options.trace)
     state->note(TcpSource::trace, state->trace, tcp::TraceInstance::open(options.filter));
+  if (options.packets) state->open_packets();
   return TcpWatch{std::move(state)};
 }
 
@@ -193,6 +231,7 @@ std::uint64_t TcpWatch::foreign_events() const noexcept { return state_->tracker
 Result<> TcpWatch::set_filter(const TcpFilter& filter) {
   state_->options.filter = filter;
   state_->tracker.forget();
+  if (state_->packets) state_->open_packets();
   if (state_->destroyed)
     if (auto set = state_->destroyed->set_filter(filter); !set) return set;
   return state_->trace ? state_->trace->set_filter(filter) : Result<>{};

@@ -62,7 +62,7 @@ std::vector<std::size_t> send_until_all_are_stuck(std::deque<Client>& clients, s
 }
 
 /// What a peer that does not read may cost: a buffer, and what its launcher takes for a client.
-std::size_t cost_of_a_peer(const ModelInfo& model) {
+[[maybe_unused]] std::size_t cost_of_a_peer(const ModelInfo& model) {
   if (model.launcher == LauncherKind::process_per_connection ||
       model.launcher == LauncherKind::prefork)
     return 1_MiB;  // the pages that a child has written to

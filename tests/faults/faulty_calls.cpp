@@ -199,6 +199,33 @@ ssize_t send(int descriptor, const void* bytes, std::size_t size, int flags) noe
                          [=] { return ::send(descriptor, bytes, asked, flags); });
 }
 
+// A datagram comes whole or not at all: only what waits, or how many are taken, is up to chance.
+
+ssize_t recvmsg(int descriptor, msghdr* message, int flags) noexcept {
+  return finding_nothing(Call::recvmsg, descriptor, flags,
+                         [=] { return ::recvmsg(descriptor, message, flags); });
+}
+
+ssize_t sendmsg(int descriptor, const msghdr* message, int flags) noexcept {
+  return finding_nothing(Call::sendmsg, descriptor, flags,
+                         [=] { return ::sendmsg(descriptor, message, flags); });
+}
+
+int recvmmsg(int descriptor, mmsghdr* messages, unsigned count, int flags) noexcept {
+  const auto asked = static_cast<unsigned>(cut_short(count));
+  const int got = finding_nothing(Call::recvmmsg, descriptor, flags, [=] {
+    return ::recvmmsg(descriptor, messages, asked, flags, nullptr);
+  });
+  if (asked < count && got > 0) tell_again(descriptor);
+  return got;
+}
+
+int sendmmsg(int descriptor, mmsghdr* messages, unsigned count, int flags) noexcept {
+  const auto asked = static_cast<unsigned>(cut_short(count));
+  return finding_nothing(Call::sendmmsg, descriptor, flags,
+                         [=] { return ::sendmmsg(descriptor, messages, asked, flags); });
+}
+
 int close(int descriptor) noexcept {
   {
     const std::lock_guard lock{watched_mutex};
@@ -218,6 +245,12 @@ int duplicate(int descriptor) noexcept {
 int set_nonblocking(int descriptor) noexcept {
   return call(Call::set_nonblocking, [=] {
     return ::fcntl(descriptor, F_SETFL, ::fcntl(descriptor, F_GETFL) | O_NONBLOCK);
+  });
+}
+
+int set_blocking(int descriptor) noexcept {
+  return call(Call::set_blocking, [=] {
+    return ::fcntl(descriptor, F_SETFL, ::fcntl(descriptor, F_GETFL) & ~O_NONBLOCK);
   });
 }
 
@@ -342,6 +375,12 @@ int pidfd_open(pid_t process) noexcept {
               [=] { return static_cast<int>(::syscall(SYS_pidfd_open, process, 0)); });
 }
 
+int signal_process(int pidfd, int signal) noexcept {
+  return call(Call::kill, [=] {
+    return static_cast<int>(::syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0));
+  });
+}
+
 int die_with_parent(int signal) noexcept {
   return checked(::prctl(PR_SET_PDEATHSIG, static_cast<unsigned long>(signal)));
 }
@@ -359,6 +398,7 @@ int create_thread(pthread_t* thread, void* (*body)(void*), void* argument) noexc
 
 int signal_thread(pthread_t thread, int signal) noexcept { return -::pthread_kill(thread, signal); }
 int join_thread(pthread_t thread) noexcept { return -::pthread_join(thread, nullptr); }
+int detach_thread(pthread_t thread) noexcept { return -::pthread_detach(thread); }
 
 void* map_memory(std::size_t size, bool shared) noexcept {
   if (next_fault(Call::map_memory) != 0) return nullptr;

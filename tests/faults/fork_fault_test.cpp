@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <fstream>
 #include <new>
 #include <string>
 
@@ -101,6 +102,17 @@ class ForkFaults : public testing::Test {
     return {answer.data(), got < 0 ? 0 : static_cast<std::size_t>(got)};
   }
 
+  void wait_until_childless() const {
+    const std::string id = std::to_string(server_);
+    for (int left = 20'000; left > 0; --left) {
+      std::ifstream children{"/proc/" + id + "/task/" + id + "/children"};
+      std::string child;
+      if (!(children >> child)) return;
+      (void)::usleep(1000);  // between two looks
+    }
+    ADD_FAILURE() << "a child is left";
+  }
+
   int stop() {
     (void)::kill(server_, SIGTERM);
     return wait_for_end();
@@ -146,6 +158,7 @@ TEST_F(ForkFaults, AChildWhoseEndCannotBeWatchedIsWaitedForAllTheSame) {
     report.port = 0;
     start(Model::process, {.call = call, .nth = 1, .error = ENOMEM});
     EXPECT_EQ(ask(), "hello");
+    wait_until_childless();  // while nobody comes
     EXPECT_EQ(ask(), "hello");
     EXPECT_EQ(stop(), 0);
     EXPECT_EQ(report.total.connections, 2U);

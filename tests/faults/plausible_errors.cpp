@@ -22,9 +22,14 @@ constexpr std::array<std::string_view, kCalls> kNames{"socket",
                                                       "shutdown",
                                                       "recv",
                                                       "send",
+                                                      "recvmsg",
+                                                      "sendmsg",
+                                                      "recvmmsg",
+                                                      "sendmmsg",
                                                       "close",
                                                       "duplicate",
                                                       "set_nonblocking",
+                                                      "set_blocking",
                                                       "make_pipe",
                                                       "eventfd",
                                                       "read",
@@ -63,6 +68,13 @@ std::string_view name_of(Call call) noexcept { return kNames[static_cast<std::si
 // an eventfd or the poke of a pipe: there it means that it is full, so that somebody is awake.
 std::span<const int> plausible_errors(Call call) noexcept {
   switch (call) {
+    case Call::recvmsg:
+    case Call::recvmmsg:
+      return kSome<EINTR, EAGAIN, ENOMEM, ECONNREFUSED>;
+    case Call::sendmsg:
+    case Call::sendmmsg:
+      return kSome<EINTR, EAGAIN, ENOBUFS, ENOMEM, EPERM, EMSGSIZE, ECONNREFUSED, EHOSTUNREACH,
+                   ENETUNREACH>;
     case Call::socket:
       return kSome<EMFILE, ENFILE, ENOBUFS, EACCES, EAFNOSUPPORT>;
     case Call::bind:
@@ -138,6 +150,7 @@ std::span<const int> plausible_errors(Call call) noexcept {
     case Call::map_memory:
       return kSome<ENOMEM>;
     case Call::set_nonblocking:
+    case Call::set_blocking:
     case Call::kill:
     case Call::write:
       break;

@@ -58,7 +58,8 @@ class Told final : public ServerEvents {
  public:
   void listening(const Address& at, const ModelInfo&, unsigned, int) noexcept override {
     const std::lock_guard lock{mutex_};
-    if (!at.is_unix()) port = at.port();
+    if (at.transport() == Transport::tcp) port = at.port();
+    if (at.transport() == Transport::udp) datagram_port = at.port();
     listens_ = true;
     changed_.notify_all();
   }
@@ -83,6 +84,7 @@ class Told final : public ServerEvents {
   }
 
   std::uint16_t port = 0;
+  std::atomic<std::uint16_t> datagram_port = 0;  // 0: the model has none beside connections
   std::atomic<int> failures = 0;
   std::atomic<bool> unspoken = false;  // a failure that says nothing
 
@@ -146,6 +148,30 @@ Served talk(int client, const std::string& bytes) {
   return end > 0 ? Served::wrong : end == 0 ? Served::whole : Served::cut;
 }
 
+/// Sends datagrams until one is answered: each may be lost, but not all of them.
+Served talk_by_datagrams(std::uint16_t port) {
+  const int client = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  const timeval limit{0, 200'000};
+  ::setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(port);
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  Served served = Served::hung;
+  for (int tries = 0; tries < 20 && served == Served::hung; ++tries) {
+    for (int burst = 0; burst < 3; ++burst)
+      ::sendto(client, "datagram", 8, 0, reinterpret_cast<sockaddr*>(&to), sizeof to);
+    std::array<char, 16> got{};
+    const ssize_t count = ::recv(client, got.data(), got.size(), 0);
+    if (count >= 0)
+      served = std::string_view{got.data(), static_cast<std::size_t>(count)} == "datagram"
+                   ? Served::whole
+                   : Served::wrong;
+  }
+  ::close(client);
+  return served;
+}
+
 std::size_t open_descriptors() {
   std::size_t count = 0;
   for (int descriptor = 0; descriptor < 1024; ++descriptor)
@@ -164,6 +190,12 @@ void talk_to(Told& told, const std::string& path, const Plan& plan, Report& repo
           client < 0 ? Served::cut : talk(client, bytes_of_client(static_cast<int>(index)));
       if (client >= 0) ::close(client);
     });
+  if (told.datagram_port != 0) {
+    const Served datagrams = talk_by_datagrams(told.datagram_port);
+    if (datagrams == Served::wrong) complain(report, "a datagram came back changed");
+    if (datagrams == Served::hung && told.failures == 0)
+      complain(report, "no datagram was answered");
+  }
   for (std::thread& thread : threads) thread.join();
   for (std::size_t index = 0; index < served.size(); ++index) {
     if (served[index] == Served::wrong)
@@ -177,22 +209,31 @@ void talk_to(Told& told, const std::string& path, const Plan& plan, Report& repo
     complain(report, std::to_string(whole) + " of 3 clients were served to the end");
 }
 
+bool clients_hold_workers(LauncherKind launcher) noexcept {
+  return launcher == LauncherKind::prefork || launcher == LauncherKind::thread_pool;
+}
+
 void act(Model model, const Plan& plan, const std::string& path, Report& report) {
   begin({});
   Stopper stopper;
   Told told;
   const std::size_t before = open_descriptors();
   begin(plan);
-  const std::array<std::string, 2> texts{"tcp://127.0.0.1:0", "unix:" + path};
-  const std::array<std::string_view, 2> views{texts[0], texts[1]};
+  const std::array<std::string, 3> texts{"tcp://127.0.0.1:0", "unix:" + path, "udp://127.0.0.1:0"};
+  const std::array<std::string_view, 3> all{texts[0], texts[1], texts[2]};
+  const LauncherKind launcher = info(model).launcher;
+  const bool both = launcher == LauncherKind::event_loop || clients_hold_workers(launcher);
+  const std::span<const std::string_view> views{all.data(), both ? 3UZ : 2UZ};
+  services::DatagramRules rules{{}};
   int status = -1;
   std::thread server{[&] {
-    status = serve(services::echo, {.listen = std::span<const std::string_view>{views},
-                                    .model = model,
-                                    .drain = 1s,
-                                    .handle_signals = false,
-                                    .stopper = &stopper,
-                                    .events = &told});
+    const auto echo = Service{services::echo}.with_datagrams(services::echo_datagrams, rules);
+    status = serve(echo, {.listen = views,
+                          .model = model,
+                          .drain = 1s,
+                          .handle_signals = false,
+                          .stopper = &stopper,
+                          .events = &told});
     told.ended();
   }};
   if (told.wait_until_it_listens()) {

@@ -15,14 +15,14 @@ SKIPPED = 77
 SO_ATTACH_FILTER, SO_DETACH_FILTER = 26, 27
 
 
-def enter_own_network(rights="-Urn"):
-    """Goes on in a network namespace of its own, with loopback up; ends the program as skipped where
-    that is not allowed."""
+def enter_own_network(rights="-Urn", first=":"):
+    """Goes on in a network namespace of its own, with loopback up and the shell command `first` done;
+    ends the program as skipped where that is not allowed."""
     if os.environ.get("HEADRACE_OWN_NETWORK") == "1":
         return
     unshare = shutil.which("unshare")
     command = [unshare or "unshare", rights, "--", "sh", "-c",
-               'ip link set lo up && exec "$@"', "sh"]
+               f'ip link set lo up && {first} && exec "$@"', "sh"]
     if not (unshare and shutil.which("ip")) or subprocess.run(
             [*command, "true"], capture_output=True, check=False).returncode != 0:
         print("no network namespace of our own to be had here")

@@ -50,7 +50,7 @@ class Watching:
 
     def __exit__(self, *_):
         if self.process.poll() is None:
-            self.process.kill()
+            self.process.terminate()  # killed, it would leave its trace instance
         for stream in (self.process.stdout, self.process.stderr):
             stream.close()
         self.process.wait(PATIENCE)

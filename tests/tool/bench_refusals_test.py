@@ -57,7 +57,7 @@ class Refusals(unittest.TestCase):
                          r"^headrace: 500 connections need more descriptors .* -c \d+\n$")
 
     def test_values_without_sense_are_wrong_usage(self):
-        for arguments in (["udp://127.0.0.1:9"], ["127.0.0.1:99999"],
+        for arguments in (["unix-datagram:/tmp/nobody"], ["127.0.0.1:99999"],
                           ["127.0.0.1:9", "--size", 0], ["127.0.0.1:9", "-c", 0],
                           ["127.0.0.1:9", "--in-flight", 0], ["127.0.0.1:9", "-d", "0s"]):
             with self.subTest(arguments=arguments):

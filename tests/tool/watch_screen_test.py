@@ -102,7 +102,7 @@ class View(unittest.TestCase):
             screen.shows(r"^LISTENERS +ACCEPT-Q BACKLOG +DROPS")
             screen.shows(r"^STATE +LOCAL +REMOTE +AGE")
             screen.shows(r"^SYN-SENT +:\d+ +127\.0\.0\.1:\d+ .* rtx ")
-            self.assertEqual(len(screen.frame), 24)
+            screen.wait_for(lambda: len(screen.frame) == 24, "a whole frame")
             self.assertTrue(all(len(line) <= 80 for line in screen.frame), screen.frame)
 
     def test_follows_the_size_of_the_terminal(self):

@@ -168,7 +168,8 @@ Socket connect_to(const Socket& listening) {
 }
 
 std::vector<TcpSighting> look(const TcpFilter& filter) {
-  auto watch = TcpWatch::open({.filter = filter, .owners = true, .events = false, .trace = false});
+  auto watch = TcpWatch::open(
+      {.filter = filter, .owners = true, .events = false, .trace = false, .packets = false});
   EXPECT_TRUE(watch);
   std::vector<TcpSighting> rows;
   const auto snapshot =
@@ -236,7 +237,8 @@ TEST(TcpWatch, AnEndedConnectionIsTold) {
   const Socket listening = listen_at("127.0.0.1", AF_INET);
   TcpFilter filter;
   filter.port = port_of(listening);
-  auto watch = TcpWatch::open({.filter = filter, .owners = false, .events = true, .trace = false});
+  auto watch = TcpWatch::open(
+      {.filter = filter, .owners = false, .events = true, .trace = false, .packets = false});
   ASSERT_TRUE(watch);
   std::vector<TcpEvent> events;
   const auto take = [&] {

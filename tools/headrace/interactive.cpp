@@ -14,6 +14,7 @@
 
 #include <fmt/format.h>
 
+#include "datagram_traffic.hpp"
 #include "escape.hpp"
 #include "suggest.hpp"
 #include "units.hpp"
@@ -44,10 +45,11 @@ std::string shown(const Statistics& now) {
   return fmt::format(
       "{} in {}: {} open, at most {} at once\n"
       "{}, {} B in, {} B out\n"
-      "{} refused, {} timed out, {} reset, {} kicked\n",
+      "{} refused, {} timed out, {} reset, {} kicked\n{}",
       counted(now.connections, "connection"), spoken(now.running), now.open, now.most_at_once,
       counted(now.messages, "message"), now.bytes_received, now.bytes_sent, now.refused,
-      now.timed_out, now.reset, now.kicked);
+      now.timed_out, now.reset, now.kicked,
+      now.datagrams == DatagramCounts{} ? "" : datagram_traffic(now.datagrams) + "\n");
 }
 
 std::string list(const Control& control) {

@@ -59,6 +59,18 @@ std::string_view key_of(Refusal why) noexcept {
   return "";
 }
 
+Json counts_of(const DatagramCounts& datagrams) {
+  return {{"received", datagrams.received},
+          {"sent", datagrams.sent},
+          {"bytes_received", datagrams.bytes_received},
+          {"bytes_sent", datagrams.bytes_sent},
+          {"unanswered", datagrams.unanswered},
+          {"rate_limited", datagrams.limited},
+          {"failed", datagrams.failed},
+          {"truncated", datagrams.truncated},
+          {"dropped", datagrams.dropped}};
+}
+
 Json counts(const Statistics& now) {
   return {{"seconds", seconds_in(now.running)},
           {"connections", now.connections},
@@ -72,7 +84,8 @@ Json counts(const Statistics& now) {
           {"reset", now.reset},
           {"cut", now.cut},
           {"killed", now.killed},
-          {"kicked", now.kicked}};
+          {"kicked", now.kicked},
+          {"datagrams", counts_of(now.datagrams)}};
 }
 
 class JsonEvents final : public ServerEvents {
@@ -101,6 +114,17 @@ class JsonEvents final : public ServerEvents {
     say(Level::detail, "message", [&]() -> Json {
       const std::string text = escaped_line(text_of(bytes), kShownColumns);
       return {{"id", connection.id}, {"bytes", bytes.size()}, {"text", text}};
+    });
+  }
+
+  void datagram(const DatagramView& datagram, ByteView bytes) noexcept override {
+    say(Level::detail, "datagram", [&]() -> Json {
+      const std::string text = escaped_line(text_of(bytes), kShownColumns);
+      return {{"number", datagram.number},
+              {"sender", shown(datagram.sender)},
+              {"at", shown(datagram.at)},
+              {"bytes", bytes.size()},
+              {"text", text}};
     });
   }
 

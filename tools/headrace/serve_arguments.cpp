@@ -16,6 +16,7 @@ constexpr std::string_view kExamples =
     R"(  headrace serve echo                                    # on tcp://127.0.0.1:7788
   headrace serve echo --model thread -v                  # each arrival, message, departure
   headrace serve echo --listen '*:7788' --listen unix:/tmp/echo.sock
+  headrace serve echo --listen udp://:7788 --rate-limit 100 -v
   headrace serve talk                                    # you answer, one client after another
   headrace serve echo --workers auto --stats 10s --log-format json
   headrace serve echo --interactive                      # then type: list, kick 1, quit
@@ -32,7 +33,7 @@ std::string model_names() {
 void add_serve_options(Options& options, ServeArguments& to) {
   ServeOptions& server = to.options;
   const std::string default_address{ServeOptions{}.listen.texts().front()};
-  options.add_list("--listen", "ADDR", to.listen, parse_stream_address,
+  options.add_list("--listen", "ADDR", to.listen, parse_listen_address,
                    fmt::format("where; may be repeated (default {})", default_address));
   options.add("--model", "NAME", server.model, parse_model,
               fmt::format("how connections are served (default {})", info(server.model).name));
@@ -54,6 +55,10 @@ void add_serve_options(Options& options, ServeArguments& to) {
               "a line of counts so often, e.g. 10s (default off)");
   options.add("--log-format", "FORMAT", to.log_format, parse_log_format,
               "text or json, on stderr (default text)");
+  options.add("--rate-limit", "N", to.rules.most_each, number_from<std::uint32_t>(1),
+              "datagrams answered a second to one sender's host (default: no limit)");
+  options.add_flag("--allow-reflect", to.rules.allow_reflect,
+                   "answer datagrams from ports below 1024 and from itself, too");
   options.add_flag("--interactive", to.interactive,
                    "take commands on stdin: stats, list, kick ID, quit");
   options.add_flag("-v,--verbose", to.verbose, "log each arrival, message and departure");
@@ -87,7 +92,8 @@ int serve_command(const Words& words) {
            "Runs SERVICE until SIGTERM or Ctrl-C, which drain; a second one ends it at once.\n"
            "SERVICE: echo; discard (throws all away); reply (\"has recv:\" and what came, once);\n"
            "talk (you answer on stdin, one client after another).  Not in this version yet: chat.\n"
-           "ADDR: tcp://HOST:PORT, HOST:PORT, PORT (loopback), *:PORT, unix:/PATH, unix:@NAME.",
+           "ADDR: tcp://HOST:PORT, HOST:PORT, PORT (loopback), *:PORT, unix:/PATH, unix:@NAME;\n"
+           "for echo and discard also udp://HOST:PORT and unix-datagram:/PATH.",
        .footer = model_names()}};
   options.add_argument("service", service, as_it_is);
   add_serve_options(options, arguments);

@@ -21,10 +21,11 @@ namespace headrace::tool {
 
 namespace {
 
-Service plain_service(std::string_view name) noexcept {
-  if (name == "discard") return services::discard;
+Service plain_service(std::string_view name, services::DatagramRules& rules) noexcept {
+  if (name == "discard")
+    return Service{services::discard}.with_datagrams(services::discard_datagrams);
   if (name == "reply") return services::reply;
-  return services::echo;
+  return Service{services::echo}.with_datagrams(services::echo_datagrams, rules);
 }
 
 // A person at a terminal is told what may be typed; a program that writes to us knows.
@@ -66,8 +67,9 @@ int run_serve(const ServeArguments& arguments) {
   options.events = events.get();
   std::optional<InteractiveInput> commands;
   if (arguments.interactive) options.control = &commands.emplace();
+  services::DatagramRules rules{arguments.rules};
   return talks ? run_talk(options, log, arguments.log_format)
-               : serve(plain_service(arguments.service), options);
+               : serve(plain_service(arguments.service, rules), options);
 }
 
 }  // namespace headrace::tool

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "headrace/serve.hpp"
+#include "headrace/services.hpp"
 #include "log.hpp"
 
 namespace headrace::tool {
@@ -17,6 +18,7 @@ struct ServeArguments {
   std::string service;
   std::vector<std::string> listen;  ///< empty: what `options` says
   ServeOptions options;             ///< all but `listen` and `events`
+  services::DatagramRules::Options rules{};
   LogFormat log_format = LogFormat::text;
   bool verbose = false;
   bool interactive = false;  ///< takes commands from standard input

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "datagram_traffic.hpp"
 #include "escape.hpp"
 #include "event_times.hpp"
 #include "explain.hpp"
@@ -40,9 +41,20 @@ class TextEvents final : public ServerEvents {
 
   void listening(const Address& at, const ModelInfo& model, unsigned workers,
                  int backlog) noexcept override {
+    (at.is_stream() ? serves_streams_ : serves_datagrams_) = true;
     log_.say(Level::info, [&] {
-      return fmt::format("listening on {} (model {}{}, backlog {})", shown(at), model.name,
-                         workers_of(model, workers), backlog);
+      return fmt::format("listening on {} (model {}{}{})", shown(at), model.name,
+                         workers_of(model, workers),
+                         at.is_stream() ? fmt::format(", backlog {}", backlog) : "");
+    });
+  }
+
+  void datagram(const DatagramView& datagram, ByteView bytes) noexcept override {
+    log_.say(Level::detail, [&] {
+      const std::string start = fmt::format("{} from {}, {}: ", datagram.number,
+                                            shown(datagram.sender), counted(bytes.size(), "byte"));
+      const std::size_t columns = log_.columns();
+      return start + escaped_line(text_of(bytes), columns - std::min(columns, start.size()));
     });
   }
 
@@ -85,26 +97,39 @@ class TextEvents final : public ServerEvents {
   }
 
   void statistics(const Statistics& now) noexcept override {
-    log_.say(Level::info, [&] {
-      return fmt::format("stats: {} open, {}, {}, {} refused", now.open,
-                         counted(now.connections, "connection"),
-                         traffic(now.messages, now.bytes_received, now.bytes_sent), now.refused);
-    });
+    if (serves_streams_)
+      log_.say(Level::info, [&] {
+        return fmt::format("stats: {} open, {}, {}, {} refused", now.open,
+                           counted(now.connections, "connection"),
+                           traffic(now.messages, now.bytes_received, now.bytes_sent), now.refused);
+      });
+    if (serves_datagrams_)
+      log_.say(Level::info, [&] { return "stats: " + datagram_traffic(now.datagrams); });
   }
 
   void draining(std::uint64_t open) noexcept override {
     log_.say(Level::info, [&] {
-      return fmt::format("draining: {} open, at most {}", counted(open, "connection"),
-                         written(drain_));
+      return serves_streams_ || !serves_datagrams_
+                 ? fmt::format("draining: {} open, at most {}", counted(open, "connection"),
+                               written(drain_))
+                 : fmt::format("draining: what is queued, at most {}", written(drain_));
     });
   }
 
   void stopped(const Statistics& total) noexcept override {
     log_.finish();  // of all lines the summary must not be the one that finds no room
+    if (serves_datagrams_ && !serves_streams_) {
+      log_.say(Level::info, [&] {
+        return fmt::format("stopped after {}: {}", spoken(total.running),
+                           datagram_traffic(total.datagrams));
+      });
+      return log_.finish();
+    }
     log_.say(Level::info, [&] {
       return fmt::format("stopped after {}: {}, at most {} at once", spoken(total.running),
                          counted(total.connections, "connection"), total.most_at_once);
     });
+    if (serves_datagrams_) log_.say(Level::info, [&] { return datagram_traffic(total.datagrams); });
     log_.say(Level::info,
              [&] { return traffic(total.messages, total.bytes_received, total.bytes_sent); });
     log_.say(Level::info, [&] {
@@ -127,6 +152,8 @@ class TextEvents final : public ServerEvents {
   std::chrono::nanoseconds drain_;
   Level comings_;
   OncePerSecond refusals_;
+  bool serves_streams_ = false;  // told while the server starts
+  bool serves_datagrams_ = false;
 };
 
 }  // namespace

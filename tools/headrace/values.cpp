@@ -97,16 +97,19 @@ Parsed<Deadline> parse_interval(std::string_view text) {
   return parse_positive(text, "");
 }
 
-Parsed<std::string> parse_stream_address(std::string_view text) {
+Parsed<std::string> parse_listen_address(std::string_view text) {
   if (text.starts_with('/'))  // what Address::parse says of it names another path
     return wrong("'{0}' is no address: a path needs 'unix:' before it; did you mean 'unix:{0}'?",
                  text);
   const auto address = Address::parse(text);
   if (!address) return wrong("'{}' is no address: {}", text, address.error().call);
-  if (!address->is_stream())
-    return wrong("'{}': {} is not in this version yet; use tcp:// or unix:", text,
-                 headrace::to_text(address->transport()));
   return std::string{text};
+}
+
+Parsed<std::string> parse_stream_address(std::string_view text) {
+  auto address = parse_listen_address(text);
+  if (!address || Address::parse(text)->is_stream()) return address;
+  return wrong("'{}': datagrams are not in this version of it yet; use tcp:// or unix:", text);
 }
 
 Parsed<LogFormat> parse_log_format(std::string_view text) {

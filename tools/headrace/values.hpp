@@ -33,7 +33,10 @@ namespace headrace::tool {
 /// A duration above zero, or a plain number of seconds.
 [[nodiscard]] Parsed<Deadline> parse_interval(std::string_view text);
 
-/// An address of a stream, as it was written.
+/// An address, as it was written.
+[[nodiscard]] Parsed<std::string> parse_listen_address(std::string_view text);
+
+/// The same, of a stream.
 [[nodiscard]] Parsed<std::string> parse_stream_address(std::string_view text);
 
 /// `text` or `json`.

@@ -15,6 +15,21 @@ void Histogram::merge(const Histogram& other) noexcept {
   max_ = std::max(max_, other.max_);
 }
 
+Histogram Histogram::since(const Histogram& earlier) const {
+  Histogram recent;
+  for (std::size_t index = 0; index < counts_.size(); ++index) {
+    recent.counts_[index] = counts_[index] - earlier.counts_[index];
+    if (recent.counts_[index] > 0) recent.max_ = std::min(highest_at(index), max_);
+  }
+  recent.count_ = count_ - earlier.count_;
+  return recent;
+}
+
+void Histogram::clear() noexcept {
+  std::ranges::fill(counts_, 0);
+  count_ = max_ = 0;
+}
+
 std::uint64_t Histogram::highest_at(std::size_t index) noexcept {
   if (index < 2 * kSteps) return index;
   const std::size_t lost = index / kSteps - 1;

@@ -35,6 +35,13 @@ class Histogram {
   /// As if everything recorded in `other` had been recorded here.
   void merge(const Histogram& other) noexcept;
 
+  /// What was recorded here and not yet in `earlier`, a copy of this one taken before. Its `max` is
+  /// right to a thousandth only.
+  [[nodiscard]] Histogram since(const Histogram& earlier) const;
+
+  /// Forgets all.
+  void clear() noexcept;
+
   /// The smallest value that at least `share` of all recorded ones do not exceed: 0.5 asks for the
   /// median, 0 for the smallest, 1 for the largest. 0 when nothing was recorded.
   [[nodiscard]] std::uint64_t quantile(double share) const noexcept;

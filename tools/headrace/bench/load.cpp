@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// The load's loop over epoll(7), edge-triggered: one epoll_wait for many answers, then one recv and
-// one send for each.
+// The load's loop over epoll(7), edge-triggered: one wait for many answers, then one recv and one
+// send for each.
 //
 // The clock is read once an answer, between its recv and the send of the next message: a latency
-// runs from just before a send to just after the recv that completes the answer. What an answer
-// waits in our own queue is part of it, as it is for any client that is busy. A reading costs 26 ns
-// against about 4 us for the two system calls.
+// runs from just before a send (open loop: from when the message was due) to just after the recv
+// that completes the answer. What an answer waits in our own queue is part of it, as it is for any
+// client that is busy. A reading costs 26 ns against about 4 us for the two system calls.
 #include "bench/load.hpp"
 
 #include <algorithm>
@@ -15,96 +15,172 @@
 #include <cstring>
 #include <utility>
 
-#include <sys/epoll.h>
-
 #include "net/system_calls.hpp"
 
 namespace headrace::bench {
 
 namespace {
 
-constexpr std::size_t kBatch = 1024;  // events taken from the kernel at once
-constexpr std::int64_t kMillisecond = 1'000'000;
-constexpr std::int64_t kGlance = 50 * kMillisecond;     // how late `stop` may be noticed
-constexpr std::int64_t kFarewell = 500 * kMillisecond;  // wait for the server's FIN
-constexpr std::uint32_t kArrivals = EPOLLIN | EPOLLRDHUP | EPOLLET;
+constexpr std::size_t kBatch = 1024;             // events taken from the kernel at once
+constexpr std::int64_t kFarewell = 500'000'000;  // wait for the server's FIN
+constexpr std::uint64_t kEndless = std::numeric_limits<std::uint64_t>::max();
 
 Problem problem_of_errno(int error) noexcept { return problem_of(Failure::from_errno("", error)); }
+
+std::int64_t after(std::int64_t start, std::chrono::nanoseconds time) noexcept {
+  return start + std::min(time.count(), kNever - start);
+}
 
 }  // namespace
 
 Load::Load(std::vector<net::Socket> sockets, const LoadOptions& options,
-           const std::atomic<bool>& stop, net::Socket interest_list)
+           const std::atomic<bool>& stop, Tap* tap, Events events)
     : options_{options},
       stop_{stop},
-      interest_list_{std::move(interest_list)},
+      tap_{tap},
+      events_{std::move(events)},
       connections_(sockets.size()),
       begun_(sockets.size() * options.in_flight),
+      debts_(options.rate ? sockets.size() : 0),
       buffer_(Pattern::kLongest),
-      events_(std::min(kBatch, sockets.size())),
-      budget_{options.messages.value_or(std::numeric_limits<std::uint64_t>::max())},
-      open_{sockets.size()} {
+      busy_{sockets.size() - std::min(options.idle, sockets.size())},
+      open_{sockets.size()},
+      busy_open_{busy_} {
   result_.connections = sockets.size();
   for (std::size_t index = 0; index < sockets.size(); ++index) {
     Connection& connection = connections_[index];
     connection.socket = std::move(sockets[index]);
-    connection.send_place = connection.receive_place = Pattern::start_of(index);
+    connection.send_place = connection.receive_place = Pattern::start_of(options.first + index);
     connection.unanswered = options.size;
   }
 }
 
-Result<Load> Load::on(std::vector<net::Socket> sockets, const LoadOptions& options,
-                      const std::atomic<bool>& stop) {
+Result<std::unique_ptr<Load>> Load::on(std::vector<net::Socket> sockets, const LoadOptions& options,
+                                       const std::atomic<bool>& stop, Tap* tap) {
   assert(!sockets.empty() && options.size > 0 && options.in_flight > 0);
-  net::Socket interest_list{sys::epoll_create1(EPOLL_CLOEXEC)};
-  if (!interest_list.is_open()) return fail_errno("epoll_create1", -interest_list.descriptor());
-  Load load{std::move(sockets), options, stop, std::move(interest_list)};
-  if (auto watched = load.watch_all(); !watched) return std::unexpected(watched.error());
+  auto events = Events::open(std::min(kBatch, sockets.size()));
+  if (!events) return std::unexpected(events.error());
+  auto load = std::make_unique<Load>(std::move(sockets), options, stop, tap, std::move(*events));
+  if (auto watched = load->watch_all(); !watched) return std::unexpected(watched.error());
   return load;
 }
 
 Result<void> Load::watch_all() {
-  for (std::size_t index = 0; index < connections_.size(); ++index) {
-    epoll_event event{.events = kArrivals, .data = {.u64 = index}};
-    const int added = sys::epoll_ctl(interest_list_.descriptor(), EPOLL_CTL_ADD,
-                                     connections_[index].socket.descriptor(), &event);
-    if (added < 0) return fail_errno("epoll_ctl", -added);
-  }
+  for (std::size_t index = 0; index < connections_.size(); ++index)
+    if (const int added =
+            events_.watch(connections_[index].socket.descriptor(), index, Events::kArrivals);
+        added < 0)
+      return fail_errno("epoll_ctl", -added);
   return {};
 }
 
-void Load::run() {
+void Load::warm_up(const WarmUp& options) {
+  budget_ = kEndless;
   const std::int64_t start = now_ = last_news_ = sys::monotonic_ns();
-  if (options_.duration) end_ = start + std::min(options_.duration->count(), kNever - start);
+  if (is_open_loop()) schedule_ = Schedule{start, *options_.rate};
+  if (options.time.count() > 0) loop(after(start, options.time));
+  const std::int64_t quiet = options.quiet.count();
+  std::int64_t last_new = now_;
+  std::size_t waiting = connections_.size() + 1;
+  while (waiting > 0 && busy_open_ > 0 && !stop_ && now_ - last_new < quiet) {
+    loop(after(now_, options.quiet / 8));
+    if (unheard_ != waiting) last_new = now_;
+    waiting = unheard_;
+  }
+}
+
+void Load::run() {
+  begin_window();
+  const std::int64_t start = now_;
+  loop(options_.duration ? after(start, *options_.duration) : kNever);
+  end_window(start);
+}
+
+// Forgets the warm-up. What is under way counts from now on: meanwhile others may have measured
+// something, for which everything stood still.
+void Load::begin_window() {
+  now_ = last_news_ = sys::monotonic_ns();
+  result_.latency.clear();
+  result_.messages = result_.behind = 0;
+  unheard_ = 0;
+  for (std::int64_t& begun : begun_) begun = now_;
+  for (Connection& connection : connections_) {
+    connection.answered = false;
+    if (connection.in_flight > 0) ++unheard_;
+  }
+  const std::uint64_t asked = options_.messages.value_or(kEndless);
+  budget_ = asked - std::min(asked, outstanding_);
+  std::ranges::fill(debts_, Debt{});
+  next_ = 0;
+  if (is_open_loop()) schedule_ = Schedule{now_, *options_.rate};
+}
+
+void Load::loop(std::int64_t until) {
+  end_ = until;
   for (Connection& connection : connections_) {
     now_ = sys::monotonic_ns();
     turn(connection, 0);
   }
   if (makes_way())  // connections that were left nothing to send
     for (Connection& connection : connections_) turn(connection, 0);
-  while (!is_over()) wait(end_);
+  while (!is_over()) {
+    wait(is_open_loop() && budget_ > 0 ? std::min(end_, schedule_.due(next_)) : end_);
+    if (is_open_loop()) hand_out();
+    if (tap_ != nullptr) tap_->offer(result_.messages, result_.problems.total(), result_.latency);
+  }
+}
+
+void Load::end_window(std::int64_t start) {
   const bool silent = is_silent();
   const std::int64_t over = silent && result_.messages > 0 ? last_news_ : std::min(now_, end_);
   result_.elapsed = std::chrono::nanoseconds{over - start};
-  result_.never_answered = static_cast<std::size_t>(std::ranges::count_if(
-      connections_, [](const Connection& connection) { return !connection.answered; }));
+  if (is_open_loop()) count_what_is_due(over);
+  result_.never_answered = static_cast<std::size_t>(
+      std::ranges::count_if(connections_, [this](const Connection& connection) {
+        if (is_idle(connection)) return false;
+        if (options_.leaves_waiting) return !connection.served;
+        return !connection.answered && (!is_open_loop() || debts_[index_of(connection)].due > 0);
+      }));
   if (silent) give_up();
 }
 
+// A message that was due and has no answer yet has waited, too: a server that stalls until the end
+// must not look better than one that stalls before it. Its time so far counts where it is above the
+// median: the few that were simply under way would pull that down.
+void Load::count_what_is_due(std::int64_t over) {
+  const std::uint64_t median = result_.latency.quantile(0.5);
+  const auto count = [&](std::int64_t begun) {
+    ++result_.behind;
+    const auto waited = static_cast<std::uint64_t>(std::max<std::int64_t>(over - begun, 0));
+    if (waited > median && result_.messages > 0) result_.latency.record(waited);
+  };
+  for (const Connection& connection : connections_) {
+    const std::size_t index = index_of(connection);
+    if (!connection.socket.is_open()) continue;
+    for (std::size_t nth = 0; nth < connection.in_flight; ++nth)
+      count(begun_[index * options_.in_flight + (connection.oldest + nth) % options_.in_flight]);
+    for (std::uint64_t nth = debts_[index].begun; nth < debts_[index].due; ++nth)
+      count(schedule_.due(nth * busy_ + index));
+  }
+}
+
 bool Load::is_over() const noexcept {
-  if (now_ >= end_ || open_ == 0 || stop_.load(std::memory_order_relaxed)) return true;
-  if (outstanding_ == 0) return true;  // only when `budget_` is used up
+  if (now_ >= end_ || busy_open_ == 0 || stop_.load(std::memory_order_relaxed)) return true;
+  if (outstanding_ == 0 && budget_ == 0) return true;
+  if (options_.messages && result_.messages >= *options_.messages && end_ == kNever) return true;
   return is_silent();
 }
 
 bool Load::is_silent() const noexcept {
-  return end_ == kNever && outstanding_ > 0 && open_ > 0 &&
+  return end_ == kNever && outstanding_ > 0 && busy_open_ > 0 &&
          now_ - last_news_ > options_.timeout.count();
 }
 
 // A server that serves few at once gets to the others when those few leave: whoever has nothing
 // more to ask does so before the end, while somebody has never been answered.
-bool Load::makes_way() const noexcept { return budget_ == 0 && unheard_ > 0; }
+bool Load::makes_way() const noexcept {
+  return budget_ == 0 && (unheard_ > 0 || options_.makes_way);
+}
 
 void Load::give_up() {
   for (Connection& connection : connections_) {
@@ -115,10 +191,20 @@ void Load::give_up() {
   }
 }
 
+void Load::leave_waiting() {
+  for (Connection& connection : connections_) {
+    if (!connection.socket.is_open() || connection.served || is_idle(connection)) continue;
+    outstanding_ -= connection.in_flight;
+    close(connection);
+  }
+}
+
 void Load::finish() {
   finishing_ = true;
   budget_ = 0;
+  end_ = kNever;
   last_news_ = now_ = sys::monotonic_ns();
+  if (options_.leaves_waiting) leave_waiting();
   for (Connection& connection : connections_) turn(connection, 0);
   while (open_ > 0) {
     const bool patient = outstanding_ > 0 && !stop_.load(std::memory_order_relaxed);
@@ -133,16 +219,21 @@ void Load::finish() {
 }
 
 void Load::wait(std::int64_t until) {
-  const std::int64_t room = std::clamp<std::int64_t>(until - now_, 0, kGlance);
-  const int milliseconds = static_cast<int>((room + kMillisecond - 1) / kMillisecond);
-  const int count = sys::epoll_wait(interest_list_.descriptor(), events_.data(),
-                                    static_cast<int>(events_.size()), milliseconds);
+  const auto events = events_.wait(until - now_);
   now_ = sys::monotonic_ns();
-  if (count <= 0) return;  // EINTR: the caller looks at `stop_`
+  if (events.empty()) return;
   last_news_ = now_;
-  for (int index = 0; index < count; ++index) {
-    const epoll_event& event = events_[static_cast<std::size_t>(index)];
-    turn(connections_[event.data.u64], event.events);
+  for (const epoll_event& event : events) turn(connections_[event.data.u64], event.events);
+}
+
+// Messages that have come due, each to the connection whose turn it is.
+void Load::hand_out() {
+  for (; schedule_.due(next_) <= now_ && schedule_.due(next_) < end_ && budget_ > 0; ++next_) {
+    Connection& connection = connections_[next_ % busy_];
+    if (!connection.socket.is_open()) continue;
+    if (outstanding_ == 0) last_news_ = now_;  // silence begins with a question
+    ++debts_[next_ % busy_].due;
+    turn(connection, 0);
   }
 }
 
@@ -197,8 +288,8 @@ void Load::check(Connection& connection, ByteView bytes) {
   if (result_.first_corruption) return;
   const auto wrong =
       static_cast<std::size_t>(std::ranges::mismatch(sent, bytes).in1 - sent.begin());
-  result_.first_corruption = {index_of(connection), connection.received + wrong, sent[wrong],
-                              bytes[wrong]};
+  result_.first_corruption = {options_.first + index_of(connection), connection.received + wrong,
+                              sent[wrong], bytes[wrong]};
 }
 
 void Load::answered(Connection& connection) {
@@ -207,6 +298,10 @@ void Load::answered(Connection& connection) {
     result_.latency.record(static_cast<std::uint64_t>(now_ - begun_[slot]));
     ++result_.messages;
     if (!std::exchange(connection.answered, true)) --unheard_;
+    connection.served = true;
+  } else if (is_open_loop() && !finishing_) {  // it was due within the window all the same
+    result_.latency.record(static_cast<std::uint64_t>(now_ - begun_[slot]));
+    ++result_.behind;
   }
   if (++connection.oldest == options_.in_flight) connection.oldest = 0;
   connection.unanswered = options_.size;
@@ -215,14 +310,29 @@ void Load::answered(Connection& connection) {
   --outstanding_;
 }
 
+bool Load::may_begin(const Connection& connection) const noexcept {
+  if (budget_ == 0 || connection.in_flight == options_.in_flight || is_idle(connection))
+    return false;
+  if (!is_open_loop()) return true;
+  const Debt& debt = debts_[index_of(connection)];
+  return debt.begun < debt.due;
+}
+
+// When the next message of `connection` is said to begin.
+std::int64_t Load::begin_time(const Connection& connection) noexcept {
+  if (!is_open_loop()) return now_;
+  const std::size_t index = index_of(connection);
+  return schedule_.due(debts_[index].begun++ * busy_ + index);
+}
+
 void Load::begin_messages(Connection& connection) {
   if (now_ >= end_) return;
-  if (budget_ > 0 && connection.in_flight == 0 && !connection.answered) ++unheard_;
   std::int64_t* const times = &begun_[index_of(connection) * options_.in_flight];
-  while (connection.in_flight < options_.in_flight && budget_ > 0) {
+  while (may_begin(connection)) {
+    if (connection.in_flight == 0 && !connection.answered) ++unheard_;
     std::size_t slot = connection.oldest + connection.in_flight;
     if (slot >= options_.in_flight) slot -= options_.in_flight;
-    times[slot] = now_;
+    times[slot] = begin_time(connection);
     connection.unsent += options_.size;
     ++connection.in_flight;
     ++outstanding_;
@@ -249,9 +359,8 @@ void Load::flush(Connection& connection) {
 // From the first full buffer on. Never before: a Unix socket reports room after every message.
 void Load::watch_room(Connection& connection) {
   if (connection.watches_room) return;
-  epoll_event event{.events = kArrivals | EPOLLOUT, .data = {.u64 = index_of(connection)}};
-  const int changed = sys::epoll_ctl(interest_list_.descriptor(), EPOLL_CTL_MOD,
-                                     connection.socket.descriptor(), &event);
+  const int changed = events_.change(connection.socket.descriptor(), index_of(connection),
+                                     Events::kArrivals | EPOLLOUT);
   if (changed < 0) return lose(connection, problem_of_errno(-changed));
   connection.watches_room = true;
 }
@@ -279,6 +388,7 @@ void Load::lose(Connection& connection, Problem problem) {
 void Load::close(Connection& connection) {
   connection.socket = net::Socket{};
   --open_;
+  if (!is_idle(connection)) --busy_open_;
 }
 
 }  // namespace headrace::bench

@@ -23,15 +23,17 @@ enum class Problem : std::uint8_t {
   corrupt,      ///< messages answered with other bytes than were sent
   surplus,      ///< connections: more bytes came back than were sent
   missing,      ///< messages: no full answer came in time
+  lost,         ///< datagrams: no answer came in time
+  no_ports,     ///< connections: no local port was free, as too many were closed a moment ago
   failed,       ///< connections: any other errno
 };
-inline constexpr std::size_t kProblemKinds = 9;
+inline constexpr std::size_t kProblemKinds = 11;
 
 /// As in the report and its JSON: "timed_out".
 [[nodiscard]] constexpr std::string_view to_text(Problem problem) noexcept {
   constexpr std::array<std::string_view, kProblemKinds> kNames = {
-      "refused", "timed_out", "unreachable", "reset", "closed",
-      "corrupt", "surplus",   "missing",     "failed"};
+      "refused", "timed_out", "unreachable", "reset",    "closed", "corrupt",
+      "surplus", "missing",   "lost",        "no_ports", "failed"};
   return kNames[static_cast<std::size_t>(problem)];
 }
 
@@ -48,6 +50,8 @@ inline constexpr std::size_t kProblemKinds = 9;
       return Problem::reset;
     case Errc::end_of_stream:
       return Problem::closed;
+    case Errc::address_unavailable:
+      return Problem::no_ports;
     default:
       return Problem::failed;
   }
@@ -58,6 +62,9 @@ class Problems {
   void add(Problem problem, std::uint64_t times = 1) noexcept { counts_[index(problem)] += times; }
   [[nodiscard]] std::uint64_t count(Problem problem) const noexcept {
     return counts_[index(problem)];
+  }
+  void add(const Problems& others) noexcept {
+    for (std::size_t kind = 0; kind < kProblemKinds; ++kind) counts_[kind] += others.counts_[kind];
   }
   [[nodiscard]] std::uint64_t total() const noexcept {
     return std::accumulate(counts_.begin(), counts_.end(), std::uint64_t{0});

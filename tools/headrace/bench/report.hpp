@@ -1,29 +1,22 @@
 // SPDX-License-Identifier: MIT
 //
-// BenchReport: what a load found out, for people and for programs.
+// BenchReport: what a load on one server found out, for people and for programs.
 #pragma once
 
-#include <chrono>
-#include <cstddef>
-#include <optional>
 #include <string>
-#include <vector>
 
-#include <sys/types.h>
+#include <nlohmann/json_fwd.hpp>
 
-#include "bench/load.hpp"
+#include "bench/environment.hpp"
+#include "bench/measure.hpp"
 
 namespace headrace::bench {
 
 struct BenchReport {
-  std::string address;  ///< as canonical text
-  LoadOptions options;
+  Plan plan;
   std::size_t connections_asked = 0;
-  LoadResult result;
-  bool interrupted = false;
-  std::vector<pid_t> server_pids;  ///< that listen at the address; empty for a remote server
-  std::optional<std::chrono::nanoseconds> server_cpu;  ///< within the window
-  std::chrono::nanoseconds generator_cpu{};            ///< of this process, within the window
+  Measurement measurement;
+  Environment environment;
 };
 
 /// "2 reset, 1 missing"; "none" when there were none.
@@ -32,9 +25,21 @@ struct BenchReport {
 /// A table of one screen, with units.
 [[nodiscard]] std::string to_table(const BenchReport& report);
 
-/// An object. Keys that stay: messages_per_second, bytes_per_second (one way), latency_us {p50,
-/// p90, p99, p999, max} (each null when nothing was answered), messages, errors, errors_by_kind,
-/// connections, server_cpu_us_per_message (null when unknown).
-[[nodiscard]] std::string to_json(const BenchReport& report);
+/// An object as docs/bench-schema.json describes it, of the kind "load".
+[[nodiscard]] nlohmann::ordered_json to_json(const BenchReport& report);
+
+// What both kinds of report are made of.
+
+/// {"reset": 2}: only what happened.
+[[nodiscard]] nlohmann::ordered_json to_json(const Problems& problems);
+
+/// "1,234,567"
+[[nodiscard]] std::string grouped(double number);
+
+/// "12.3 MB"
+[[nodiscard]] std::string of_bytes(double bytes);
+
+/// "812.3 us", from microseconds.
+[[nodiscard]] std::string of_time(double us);
 
 }  // namespace headrace::bench

@@ -52,6 +52,12 @@ std::vector<std::string> missing_sources(const TcpWatch& watch) {
         "no trace events: {}; what happens between two looks is not seen", why(trace.failure)));
     rights = trace.failure.code == Errc::permission_denied;
   }
+  const TcpSourceStatus& packet = of(sources, TcpSource::packet);
+  if (!packet.open) {
+    sentences.push_back(
+        fmt::format("no packets: {}; SYN, FIN and RST are not seen", why(packet.failure)));
+    rights = rights || packet.failure.code == Errc::permission_denied;
+  }
   if (::geteuid() != 0) sentences.emplace_back("other users' processes are not named");
   if (rights || ::geteuid() != 0)
     sentences.push_back("this would give what is missing: " + setcap_line());
@@ -61,7 +67,8 @@ std::vector<std::string> missing_sources(const TcpWatch& watch) {
 std::string sources_text(const TcpWatch& watch) {
   const auto sources = watch.sources();
   std::string text;
-  for (const TcpSource which : {TcpSource::snapshot, TcpSource::destroyed, TcpSource::trace}) {
+  for (const TcpSource which :
+       {TcpSource::snapshot, TcpSource::destroyed, TcpSource::trace, TcpSource::packet}) {
     const TcpSourceStatus& status = of(sources, which);
     text += fmt::format("{}{}{}{}", text.empty() ? "" : " ", status.open ? "" : "no ",
                         to_text(which), lost_text(status));

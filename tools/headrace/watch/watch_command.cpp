@@ -32,7 +32,8 @@ int run_watch(const WatchArguments& arguments) {
   auto watch = TcpWatch::open({.filter = arguments.filter,
                                .owners = true,
                                .events = !arguments.once,
-                               .trace = !arguments.once});
+                               .trace = !arguments.once,
+                               .packets = !arguments.once});
   if (!watch)
     return tool::complain(fmt::format("watch: {}: {}", watch.error().call, watch.error().reason()),
                           tool::kFailed);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// What a server on this machine costs: the processor time of the processes that listen at an
-// address, and of their children. Read from outside, so it works for any server.
+// What a server on this machine costs: processor time and memory of the processes that listen at an
+// address, or of one that is named, and of their children. Read from outside, so it works for any
+// server.
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -21,11 +23,13 @@ struct ProcessTime {
   std::chrono::nanoseconds children;  ///< of children that ended and were waited for; to 10 ms
 };
 
-/// The processes that hold a listening socket, and their descendants.
-class ServerCpu {
+/// The processes that hold a server's socket, and their descendants.
+class ServerWatch {
  public:
-  /// Empty when nobody visible listens at `address`: the server is elsewhere or another user's.
-  explicit ServerCpu(const Address& address);
+  explicit ServerWatch(std::vector<pid_t> owners) : owners_{std::move(owners)} {}
+
+  /// Whoever listens at `address`: nobody when the server is elsewhere, another user's, or not up.
+  [[nodiscard]] static ServerWatch at(const Address& address);
 
   /// Starts to count.
   void start();
@@ -34,7 +38,11 @@ class ServerCpu {
   /// meanwhile. Nothing when no process is visible, or when the server is gone.
   [[nodiscard]] std::optional<std::chrono::nanoseconds> used() const;
 
-  /// The processes that listen.
+  /// User memory in bytes, now: what is shared with other processes counts in part (PSS). Nothing
+  /// when no process is visible or the kernel does not tell.
+  [[nodiscard]] std::optional<std::uint64_t> memory() const;
+
+  /// The processes that listen, or the one that was named.
   [[nodiscard]] const std::vector<pid_t>& pids() const noexcept { return owners_; }
 
  private:

@@ -1,25 +1,27 @@
 // SPDX-License-Identifier: MIT
 //
 // Other processes' CPU clocks, clock_getcpuclockid(3), which any user may read: nanoseconds, of all
-// threads. Parents come from /proc/PID/stat, and there too the time of children that have ended.
+// threads. The time of children that have ended comes from /proc/PID/stat.
 //
 // A child that ended without being waited for is not counted; neither is what the kernel does for
-// the server outside its processes (softirq on another core).
-#include "bench/server_cpu.hpp"
+// the server outside its processes (softirq on another core). Memory comes from
+// /proc/PID/smaps_rollup, which only the same user and root may read.
+#include "bench/server_watch.hpp"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cstdint>
 #include <cstdio>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 #include <string>
 #include <string_view>
 
 #include <unistd.h>
+
+#include <fmt/format.h>
 
 #include "net/port_owner.hpp"
 
@@ -29,13 +31,8 @@ namespace {
 
 using std::chrono::nanoseconds;
 
-/// The fields of /proc/PID/stat that are used here; see proc_pid_stat(5).
-struct Stat {
-  pid_t parent = 0;
-  std::uint64_t child_ticks = 0;
-};
-
-std::optional<Stat> stat_of(pid_t pid) {
+/// Processor time of children that ended and were waited for, in ticks; see proc_pid_stat(5).
+std::optional<std::uint64_t> child_ticks_of(pid_t pid) {
   std::ifstream file{"/proc/" + std::to_string(pid) + "/stat"};
   std::string line;
   if (!std::getline(file, line)) return std::nullopt;
@@ -43,14 +40,11 @@ std::optional<Stat> stat_of(pid_t pid) {
   const std::size_t name_end = line.rfind(')');
   if (name_end == std::string::npos) return std::nullopt;
   std::istringstream fields{line.substr(name_end + 1)};
-  Stat stat;
   std::string skipped;
-  fields >> skipped >> stat.parent;
-  for (int field = 5; field < 16; ++field) fields >> skipped;
+  for (int field = 3; field < 16; ++field) fields >> skipped;
   std::uint64_t user = 0, kernel = 0;
   if (!(fields >> user >> kernel)) return std::nullopt;
-  stat.child_ticks = user + kernel;
-  return stat;
+  return user + kernel;
 }
 
 nanoseconds to_nanoseconds(const timespec& time) noexcept {
@@ -65,35 +59,27 @@ std::optional<nanoseconds> clock_of(pid_t pid) noexcept {
   return to_nanoseconds(time);
 }
 
-std::vector<pid_t> all_processes() {
-  std::vector<pid_t> pids;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator{"/proc", error}) {
-    const std::string name = entry.path().filename().string();
-    pid_t pid = 0;
-    const auto parsed = std::from_chars(name.data(), name.data() + name.size(), pid);
-    if (parsed.ec == std::errc{} && parsed.ptr == name.data() + name.size()) pids.push_back(pid);
-  }
-  return pids;
-}
-
 bool contains(const std::vector<pid_t>& pids, pid_t pid) {
   return std::ranges::find(pids, pid) != pids.end();
 }
 
+/// Processes whose parent is `pid`, by the lists that the kernel keeps for each of its threads.
+void add_children_of(pid_t pid, std::vector<pid_t>& family) {
+  std::error_code error;  // the process may end meanwhile
+  using Threads = std::filesystem::directory_iterator;
+  for (Threads thread{fmt::format("/proc/{}/task", pid), error}, end; !error && thread != end;
+       thread.increment(error)) {
+    std::ifstream file{thread->path() / "children"};
+    for (pid_t child = 0; file >> child;)
+      if (child != ::getpid() && !contains(family, child)) family.push_back(child);
+  }
+}
+
 /// `owners` and their descendants; not this process, should the server have started it.
 std::vector<pid_t> family_of(const std::vector<pid_t>& owners) {
-  struct Kin {
-    pid_t pid, parent;
-  };
-  std::vector<Kin> others;
-  for (const pid_t pid : all_processes())
-    if (const auto stat = stat_of(pid)) others.push_back({pid, stat->parent});
   std::vector<pid_t> family = owners;
   for (std::size_t index = 0; index < family.size(); ++index)
-    for (const Kin& kin : others)
-      if (kin.parent == family[index] && kin.pid != ::getpid() && !contains(family, kin.pid))
-        family.push_back(kin.pid);
+    add_children_of(family[index], family);
   return family;
 }
 
@@ -102,25 +88,48 @@ std::vector<ProcessTime> times_of(const std::vector<pid_t>& pids) {
       std::chrono::nanoseconds{std::chrono::seconds{1}} / ::sysconf(_SC_CLK_TCK);
   std::vector<ProcessTime> times;
   for (const pid_t pid : pids) {
-    const auto stat = stat_of(pid);
+    const auto child_ticks = child_ticks_of(pid);
     const auto own = clock_of(pid);
-    if (stat && own)
-      times.push_back({pid, *own, tick * static_cast<std::int64_t>(stat->child_ticks)});
+    if (child_ticks && own)
+      times.push_back({pid, *own, tick * static_cast<std::int64_t>(*child_ticks)});
   }
   return times;
 }
 
-}  // namespace
-
-ServerCpu::ServerCpu(const Address& address) {
-  for (const auto& owner : net::find_port_owners(address).owners)
-    if (owner.pid != ::getpid() && !contains(owners_, owner.pid)) owners_.push_back(owner.pid);
+/// First the owners, whose clocks may run on while we look for their children.
+std::vector<ProcessTime> family_times(const std::vector<pid_t>& owners) {
+  std::vector<ProcessTime> times = times_of(owners);
+  std::vector<pid_t> others = family_of(owners);
+  others.erase(others.begin(), others.begin() + std::ssize(owners));
+  std::ranges::copy(times_of(others), std::back_inserter(times));
+  return times;
 }
 
-void ServerCpu::start() { before_ = times_of(family_of(owners_)); }
+/// 0 when it may not be read, or the process has just ended.
+std::uint64_t proportional_size_of(pid_t pid) {
+  std::ifstream file{fmt::format("/proc/{}/smaps_rollup", pid)};
+  for (std::string line; std::getline(file, line);) {
+    if (!line.starts_with("Pss:")) continue;
+    std::istringstream number{line.substr(4)};
+    std::uint64_t kib = 0;
+    return number >> kib ? kib * 1024 : 0;
+  }
+  return 0;
+}
 
-std::optional<nanoseconds> ServerCpu::used() const {
-  const std::vector<ProcessTime> after = times_of(family_of(owners_));
+}  // namespace
+
+ServerWatch ServerWatch::at(const Address& address) {
+  std::vector<pid_t> owners;
+  for (const auto& owner : net::find_port_owners(address).owners)
+    if (owner.pid != ::getpid() && !contains(owners, owner.pid)) owners.push_back(owner.pid);
+  return ServerWatch{std::move(owners)};
+}
+
+void ServerWatch::start() { before_ = family_times(owners_); }
+
+std::optional<nanoseconds> ServerWatch::used() const {
+  const std::vector<ProcessTime> after = family_times(owners_);
   if (after.empty()) return std::nullopt;
   nanoseconds used{};
   for (const ProcessTime& now : after) {
@@ -132,6 +141,12 @@ std::optional<nanoseconds> ServerCpu::used() const {
   for (const ProcessTime& then : before_)
     if (std::ranges::find(after, then.pid, &ProcessTime::pid) == after.end()) used -= then.own;
   return std::max(used, nanoseconds{0});
+}
+
+std::optional<std::uint64_t> ServerWatch::memory() const {
+  std::uint64_t bytes = 0;
+  for (const pid_t pid : family_of(owners_)) bytes += proportional_size_of(pid);
+  return bytes > 0 ? std::optional{bytes} : std::nullopt;
 }
 
 nanoseconds own_cpu_time() noexcept {

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: MIT
+#
+# nc, ncat and socat against `send` and `receive`, in both directions. They must be installed
+# (scripts/install-packages.sh tests): a test that is left out would promise nothing.
+import os
+import subprocess
+import time
+import unittest
+
+from _datagram_peers import Peer, free_udp_port, udp_port_is_bound
+from _datagrams import PATIENCE, Receiver, Running
+from _program import scratch_directory
+
+SENDERS = {"nc": ["nc.openbsd", "-u", "-w", "1"],
+           "ncat": ["ncat", "--udp", "--send-only"]}
+
+
+def receiving(port):
+    return {"nc": ["nc.openbsd", "-u", "-l", "127.0.0.1", str(port)],
+            "ncat": ["ncat", "--udp", "-l", "127.0.0.1", str(port)],
+            "socat": ["socat", "-u", f"UDP4-RECVFROM:{port},bind=127.0.0.1", "STDOUT"]}
+
+
+def when_bound(port):
+    """These programs do not say when they receive; the kernel does."""
+    until = time.monotonic() + PATIENCE
+    while not udp_port_is_bound(port):
+        if time.monotonic() > until:
+            raise AssertionError(f"nobody has bound port {port}")
+        time.sleep(0.01)  # between two looks
+
+
+class Tools(unittest.TestCase):
+    def test_send_to_us(self):
+        for name, command in SENDERS.items():
+            with self.subTest(name), Receiver() as receiver:
+                subprocess.run([*command, "127.0.0.1", str(receiver.port)],
+                               input="hello 你好\n".encode(), timeout=PATIENCE, check=True)
+                self.assertRegex(receiver.out.line(0).decode(),
+                                 r"\Audp://127\.0\.0\.1:\d+ hello 你好\Z")
+
+    def test_socat_sends_to_us(self):
+        with Receiver() as receiver:
+            subprocess.run(["socat", "-u", "-", f"UDP4-SENDTO:127.0.0.1:{receiver.port}"],
+                           input=b"hello\n", timeout=PATIENCE, check=True)
+            self.assertRegex(receiver.out.line(0).decode(), r" hello\Z")
+
+    def test_receive_from_us(self):
+        for name in receiving(0):
+            port = free_udp_port()
+            with self.subTest(name), Peer(*receiving(port)[name]) as program:
+                when_bound(port)
+                with Running("send", f"127.0.0.1:{port}", "hello 你好") as sender:
+                    program.out.match("hello 你好".encode())
+                    self.assertEqual(sender.wait(), 0)
+
+    def test_answer_us(self):
+        """What is typed into nc -l goes back to whoever spoke first."""
+        for name in ("nc", "ncat"):
+            port = free_udp_port()
+            with self.subTest(name), Peer(*receiving(port)[name]) as program:
+                when_bound(port)
+                with Running("send", f"127.0.0.1:{port}", "who is there?\n",
+                             "--wait=20s") as sender:
+                    program.out.match(rb"who is there\?\n")
+                    program.type(b"I am\n")
+                    self.assertEqual(sender.out.line(0).decode(), f"udp://127.0.0.1:{port} I am")
+
+    def test_socat_echoes_to_us(self):
+        port = free_udp_port()
+        with Peer("socat", f"UDP4-RECVFROM:{port},bind=127.0.0.1,fork", "EXEC:cat"):
+            when_bound(port)
+            with Running("send", f"127.0.0.1:{port}", "hello", "--wait=20s") as sender:
+                self.assertEqual(sender.out.line(0).decode(), f"udp://127.0.0.1:{port} hello")
+
+    def test_socat_and_unix_datagrams(self):
+        with scratch_directory() as directory:
+            path = os.path.join(directory, "in.sock")
+            with Receiver(address="unix-datagram:" + path) as receiver:
+                subprocess.run(["socat", "-u", "-", f"UNIX-SENDTO:{path}"], input=b"hello",
+                               timeout=PATIENCE, check=True)
+                self.assertEqual(receiver.out.line(0), b"unix-datagram:(unnamed) hello")
+            other = os.path.join(directory, "other.sock")
+            with Peer("socat", "-u", f"UNIX-RECVFROM:{other}", "STDOUT") as program:
+                until = time.monotonic() + PATIENCE
+                while not os.path.exists(other) and time.monotonic() < until:
+                    time.sleep(0.01)  # between two looks
+                with Running("send", f"unix-datagram:{other}", "hello") as sender:
+                    program.out.match(b"hello")
+                    self.assertEqual(sender.wait(), 0)
+
+    def test_ncat_sends_a_large_one(self):
+        """ncat reads 8192 bytes at most, so that is what it sends at once; we cut nothing."""
+        with Receiver("--json") as receiver:
+            subprocess.run(["ncat", "--udp", "--send-only", "127.0.0.1", str(receiver.port)],
+                           input=b"x" * 8192, timeout=PATIENCE, check=True)
+            self.assertEqual(receiver.objects(1)[0]["size"], 8192)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+//
+// A comparison's report: tables and sentences for a person, JSON for a program.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "bench/bench_command.hpp"
+#include "bench/compare/contest.hpp"
+#include "bench/environment.hpp"
+
+namespace headrace::bench {
+
+struct ComparisonReport {
+  std::vector<Comparison> compare;
+  unsigned rounds = 0;
+  std::chrono::nanoseconds round{};  ///< length of one
+  bool interrupted = false;
+  Environment environment;
+  std::vector<Group> groups;
+};
+
+/// Sum of the errors of all entries, and of entries that did not run to the end.
+[[nodiscard]] std::uint64_t failures_in(const ComparisonReport& report);
+
+[[nodiscard]] std::string to_table(const ComparisonReport& report);
+
+/// An object as docs/bench-schema.json describes it, of the kind "comparison".
+[[nodiscard]] nlohmann::ordered_json to_json(const ComparisonReport& report);
+
+}  // namespace headrace::bench
