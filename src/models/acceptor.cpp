@@ -24,6 +24,17 @@ std::chrono::steady_clock::time_point after_now(const Server& server) noexcept {
 }
 }  // namespace
 
+void turn_away_queued(Server& server, const net::Socket& listener, Transport transport) {
+  for (int left = server.backlog; left > 0; --left) {
+    net::SocketAddress peer;
+    const net::Socket socket{
+        sys::accept4(listener.descriptor(), peer.get(), &peer.length, SOCK_CLOEXEC)};
+    if (!socket.is_open()) return;
+    if (auto* const info = server.table.admit(peer, transport))
+      server.table.turn_away(*info, Refusal::draining);
+  }
+}
+
 void prepare(detail::BlockingEngine& engine, const Server& server) noexcept {
   engine.observe(&server.table, server.events.wants_messages());
   engine.set_idle_timeout(server.options.idle_timeout);

@@ -76,18 +76,6 @@ Task<bool> take_turn(Loops& loops, Worker& worker, const net::Socket& door) {
   co_return turn.has_value();
 }
 
-/// Nobody in the queue can be served in time behind the one who stays: they are told so at once.
-void turn_away_queued(Server& server, const net::Socket& door, Transport transport) {
-  for (int left = server.backlog; left > 0; --left) {
-    net::SocketAddress peer;
-    const net::Socket socket{
-        sys::accept4(door.descriptor(), peer.get(), &peer.length, SOCK_CLOEXEC)};
-    if (!socket.is_open()) return;
-    if (auto* const info = server.table.admit(peer, transport))
-      server.table.turn_away(*info, Refusal::draining);
-  }
-}
-
 /// Runs the service for `peer` as a task of its own.
 Result<> start_serving(Loops& loops, TaskScope& connections, Stream peer, bool in_turn) {
   if (in_turn) return connections.spawn(serve_in_turn(loops, std::move(peer)));

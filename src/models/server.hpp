@@ -116,6 +116,9 @@ struct Server {
 [[nodiscard]] std::string why_not_at(const Service& service, const ModelInfo& model,
                                      unsigned workers, bool streams, bool datagrams);
 
+/// Nobody in the queue can be served in time behind the one who stays: they are told so at once.
+void turn_away_queued(Server& server, const net::Socket& listener, Transport transport);
+
 /// Each runs until the server has stopped and every connection is gone.
 void run_iterative(Server& server);
 void run_process_per_connection(Server& server);
