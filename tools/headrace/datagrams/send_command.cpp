@@ -140,7 +140,8 @@ Task<> Sender::run() {
   socket_ = &*socket;
   TaskScope scope{engine_};
   listens_ = (is_connected_ && !to_.is_unix()) || asked_.wait;
-  auto spawned = listens_ ? scope.spawn(hear(scope)) : Result<>{};
+  Result<> spawned;
+  if (listens_) spawned = scope.spawn(hear(scope));
   if (spawned) spawned = scope.spawn(send_all(scope));
   if (!spawned) {
     scope.cancel();
