@@ -127,6 +127,12 @@ class Ends(unittest.TestCase):
                 self.assertRegex(receiver.err.data.decode().splitlines()[-1],
                                  r"\Areceived 1 datagram, 5 bytes, in .*s\Z")
 
+    def test_ctrl_c_before_anything_came(self):
+        for _ in range(20):
+            with Receiver() as receiver:
+                self.assertEqual(receiver.interrupt(), 0, receiver.err.data)
+                self.assertIn(b"received 0 datagrams", receiver.err.data)
+
     def test_count(self):
         with Receiver("--count", "2") as receiver, peer() as udp:
             for text in (b"one", b"two", b"three"):

@@ -152,10 +152,12 @@ Task<> Reception::run() {
   say_listening(*socket);
   started_ = Clock::now();
   TaskScope scope{engine_};
-  const bool spawned = scope.spawn(wait_for_stop(scope)) && scope.spawn(take_all(*socket, scope));
-  if (!spawned) {
+  auto spawned = scope.spawn(wait_for_stop(scope));
+  if (spawned) spawned = scope.spawn(take_all(*socket, scope));
+  // Cancelled: Ctrl-C came before we had begun.
+  if (!spawned && spawned.error().code != Errc::canceled) {
     scope.cancel();
-    status_ = complain(explain_receive(at_, {"spawn", 0, Errc::out_of_memory}), kFailed);
+    status_ = complain(explain_receive(at_, spawned.error()), kFailed);
   }
   co_await scope.join();
   say_summary(*socket);

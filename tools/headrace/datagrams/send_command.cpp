@@ -140,10 +140,12 @@ Task<> Sender::run() {
   socket_ = &*socket;
   TaskScope scope{engine_};
   listens_ = (is_connected_ && !to_.is_unix()) || asked_.wait;
-  const bool spawned = (!listens_ || scope.spawn(hear(scope))) && scope.spawn(send_all(scope));
+  Result<> spawned;
+  if (listens_) spawned = scope.spawn(hear(scope));
+  if (spawned) spawned = scope.spawn(send_all(scope));
   if (!spawned) {
     scope.cancel();
-    fail_with(fmt::format("send to {}: out of memory", AddressText{to_}.view()));
+    end_on(spawned.error());
   }
   co_await scope.join();
   if (asked_.wait && replies_ == 0 && !has_failed_)
