@@ -152,5 +152,19 @@ TEST(Histogram, MergedIsAsIfRecordedInOne) {
   expect_quantiles_of(merged, first);
 }
 
+TEST(Histogram, TellsWhatCameSinceACopy) {
+  Histogram histogram = histogram_of({1, 5, 1'000'000});
+  const Histogram earlier = histogram;
+  for (const std::uint64_t value : {7, 9, 300'000}) histogram.record(value);
+  const Histogram recent = histogram.since(earlier);
+  EXPECT_EQ(recent.count(), 3U);
+  EXPECT_EQ(recent.quantile(0.5), 9U);
+  EXPECT_NEAR(static_cast<double>(recent.max()), 300'000, 300);
+  EXPECT_EQ(histogram.since(histogram).count(), 0U);
+  histogram.clear();
+  EXPECT_EQ(histogram.count(), 0U);
+  EXPECT_EQ(histogram.quantile(0.5), 0U);
+}
+
 }  // namespace
 }  // namespace headrace::bench

@@ -6,6 +6,7 @@ They run in this process, so that every byte they get and give is decided here.
 
 import json
 import os
+import queue
 import signal
 import socket
 import struct
@@ -15,7 +16,7 @@ import threading
 import time
 import unittest
 
-from _bench import bench
+from _bench import SILENCE, SILENCE_SECONDS, bench
 from _known_server import Server, receive_all
 from _program import PATIENCE, PROGRAM
 
@@ -49,12 +50,12 @@ class HonestServers(unittest.TestCase):
 
     def test_the_report_has_its_keys_and_they_agree(self):
         with Server() as server:
-            done = bench(server.address, "-c", 5, "--size", 100, "-d", "300ms", "--verify")
+            done = bench(server.address, "-c", 5, "--size", 100, "-d", "1s", "--verify")
         self.expect_clean(done)
         report = done.report
         self.assertEqual(report["connections"], 5)
         self.assertGreater(report["messages"], 0)
-        self.assertAlmostEqual(report["seconds"], 0.3, delta=1e-6)
+        self.assertAlmostEqual(report["seconds"], 1, delta=1e-6)
         rate = report["messages"] / report["seconds"]
         self.assertAlmostEqual(report["messages_per_second"], rate, delta=rate * 1e-9)
         self.assertAlmostEqual(report["bytes_per_second"], 100 * rate, delta=rate * 1e-6)
@@ -66,10 +67,10 @@ class HonestServers(unittest.TestCase):
 
     def test_a_server_of_this_machine_is_found_and_its_cpu_time_told(self):
         with Server() as server:
-            report = bench(server.address, "-c", 2, "-d", "300ms").report
+            report = bench(server.address, "-c", 2, "-d", "1s").report
         self.assertEqual(report["server_pids"], [os.getpid()])
         self.assertGreater(report["server_cpu_us_per_message"], 0)
-        self.assertLess(report["server_cpu_us_per_message"] * report["messages"], 2e6)
+        self.assertLess(report["server_cpu_us_per_message"] * report["messages"], 20e6)
 
     def test_every_size_and_depth_comes_back_whole(self):
         with Server() as server:
@@ -150,16 +151,15 @@ class HonestServers(unittest.TestCase):
         """Who is served takes over what is left, then makes way for the next."""
         for messages in (3, 200):  # fewer than connections, and more
             with self.subTest(messages=messages), Server(at_once=False) as server:
-                done = bench(server.address, "-c", 8, "-n", messages, "--timeout", "20s")
+                done = bench(server.address, "-c", 8, "-n", messages)
                 self.expect_clean(done)
                 self.assertEqual(done.report["messages"], messages)
-                self.assertLess(done.report["seconds"], 20)
 
     def test_waits_for_a_server_that_is_just_starting(self):
         server = Server()  # bound, so that the port is ours, but not listening: refused
         late = threading.Timer(0.3, server.__enter__)
         late.start()
-        self.expect_clean(bench(server.address, "-c", 3, "-n", 30, "--timeout", "30s"))
+        self.expect_clean(bench(server.address, "-c", 3, "-n", 30))
         late.join()
         server.__exit__()
 
@@ -213,13 +213,13 @@ class DishonestServers(unittest.TestCase):
 
     def test_a_lost_byte_is_missed_even_without_looking(self):
         with Server(altering(lambda chunk: chunk[1:])) as server:
-            done = bench(server.address, "-c", 3, "-n", 2000, "--timeout", "1s")
+            done = bench(server.address, "-c", 3, "-n", 2000, "--timeout", SILENCE)
             self.expect_problems(done, missing=1)
 
     def test_a_lost_byte_shifts_all_that_follow(self):
         with Server(altering(lambda chunk: chunk[1:])) as server:
             done = bench(server.address, "-c", 1, "-n", 400, "--in-flight", 8, "--verify",
-                         "--timeout", "1s")
+                         "--timeout", SILENCE)
         self.assertEqual(done.returncode, 1)
         self.assertGreater(done.report["errors_by_kind"]["corrupt"], 200)
         self.assertGreater(done.report["errors_by_kind"]["missing"], 0)
@@ -297,7 +297,7 @@ class DishonestServers(unittest.TestCase):
     def test_silence_is_missing_answers(self):
         with Server(lambda peer, _number: list(receive_all(peer))) as server:
             done = bench(server.address, "-c", 3, "--in-flight", 2, "-d", "200ms",
-                         "--timeout", "300ms")
+                         "--timeout", SILENCE)
             self.expect_problems(done, missing=6)
             self.assertIsNone(done.report["server_cpu_us_per_message"])
             self.assertEqual(set(done.report["latency_us"].values()), {None})
@@ -310,32 +310,33 @@ class DishonestServers(unittest.TestCase):
                     peer.sendall(chunk)
 
         with Server(serve) as server:
-            done = bench(server.address, "-c", 3, "-n", 500, "--timeout", "2s")
+            began = time.monotonic()
+            done = bench(server.address, "-c", 3, "-n", 500, "--timeout", SILENCE)
+            took = time.monotonic() - began
         self.expect_problems(done, missing=1)
         self.assertEqual(done.report["messages"], 499)
         self.assertEqual(done.report["connections_never_answered"], 1)
-        self.assertLess(done.report["seconds"], 2)
+        self.assertLess(done.report["seconds"] + SILENCE_SECONDS, took)
         self.assertRegex(done.stderr, "errors: 1 missing; 499 of 500 messages were answered\n$")
 
     def test_late_answers_are_missing_too(self):
-        late = threading.Event()
+        """What comes when bench has given up, which the server sees by the end of the stream."""
+        late = queue.Queue()
 
         def serve(peer, _number):
-            for chunk in receive_all(peer):
-                late.wait(PATIENCE)
-                peer.sendall(chunk)
+            questions = b"".join(receive_all(peer))
+            late.put(len(questions))
+            peer.sendall(questions)
 
         with Server(serve) as server:
-            timer = threading.Timer(0.7, late.set)  # while the bench says good-bye
-            timer.start()
-            done = bench(server.address, "-c", 2, "-n", 10, "--timeout", "500ms")
-            timer.join()
+            done = bench(server.address, "-c", 2, "-n", 10, "--timeout", SILENCE)
         self.expect_problems(done, missing=2)
+        self.assertEqual([late.get(timeout=PATIENCE) for _ in range(2)], [64, 64])
 
     def test_the_table_without_answers(self):
         with Server(lambda peer, _number: list(receive_all(peer))) as server:
             done = subprocess.run([PROGRAM, "bench", server.address, "-c", "2", "-n", "9",
-                                   "--timeout", "300ms"],
+                                   "--timeout", SILENCE],
                                   capture_output=True, text=True, timeout=PATIENCE)
         self.assertEqual(done.returncode, 1)
         self.assertRegex(done.stdout, r"\nlatency +unknown: no message was answered")

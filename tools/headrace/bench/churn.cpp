@@ -22,12 +22,6 @@ constexpr std::size_t kBatch = 1024;
 constexpr std::int64_t kPause = 10'000'000;  // before a connection that failed is tried again
 constexpr std::uint64_t kEndless = std::numeric_limits<std::uint64_t>::max();
 
-Problem problem_of_errno(int error) noexcept { return problem_of(Failure::from_errno("", error)); }
-
-std::int64_t after(std::int64_t start, std::chrono::nanoseconds time) noexcept {
-  return start + std::min(time.count(), kNever - start);
-}
-
 }  // namespace
 
 Churn::Churn(const net::SocketAddress& target, std::size_t slots, const LoadOptions& options,

@@ -22,6 +22,7 @@ namespace {
 
 constexpr std::size_t kWave = 32;            // attempts under way at once
 constexpr std::int64_t kPause = 20'000'000;  // before a refused connection is tried again
+constexpr std::size_t kManyPorts = 2000;     // from one address; then finding one takes long
 constexpr int kGlance = 20;                  // milliseconds; how late `stop` may be noticed
 
 // TCP waits while the listener's backlog is full; a Unix socket says EAGAIN. Here both are this.
@@ -38,6 +39,7 @@ class Connector {
       : targets_{std::move(targets)},
         count_{opening.count},
         timeout_{opening.timeout.count()},
+        origins_{count_ > kManyPorts ? Origins::many : Origins::one},
         step_{opening.ramp.count() / static_cast<std::int64_t>(opening.count)} {
     opened_.reserve(count_);
   }
@@ -67,7 +69,7 @@ class Connector {
   void start_attempt() {
     const net::SocketAddress& target = targets_[target_];
     attempt_started_ = now_;
-    auto socket = begin_connection(target, Origins::one, 0);
+    auto socket = begin_connection(target, origins_, opened_.size());
     if (!socket) return failed(socket.error());
     polled_.push_back({.fd = socket->descriptor(), .events = POLLOUT, .revents = 0});
     attempts_.push_back(std::move(*socket));
@@ -144,6 +146,7 @@ class Connector {
   const std::vector<net::SocketAddress> targets_;
   const std::size_t count_;
   const std::int64_t timeout_;
+  const Origins origins_;
   const std::int64_t step_;  // between two attempts, of a ramp
   std::optional<std::int64_t> first_opened_;
   std::size_t target_ = 0;

@@ -23,12 +23,6 @@ constexpr std::uint64_t kEndless = std::numeric_limits<std::uint64_t>::max();
 constexpr int kMostErrors = 64;  // at a time, from one socket
 constexpr std::int64_t kShortestLook = 1'000'000;
 
-Problem problem_of_errno(int error) noexcept { return problem_of(Failure::from_errno("", error)); }
-
-std::int64_t after(std::int64_t start, std::chrono::nanoseconds time) noexcept {
-  return start + std::min(time.count(), kNever - start);
-}
-
 }  // namespace
 
 Datagrams::Datagrams(std::vector<net::Socket> sockets, const LoadOptions& options,

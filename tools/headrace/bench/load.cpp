@@ -25,12 +25,6 @@ constexpr std::size_t kBatch = 1024;             // events taken from the kernel
 constexpr std::int64_t kFarewell = 500'000'000;  // wait for the server's FIN
 constexpr std::uint64_t kEndless = std::numeric_limits<std::uint64_t>::max();
 
-Problem problem_of_errno(int error) noexcept { return problem_of(Failure::from_errno("", error)); }
-
-std::int64_t after(std::int64_t start, std::chrono::nanoseconds time) noexcept {
-  return start + std::min(time.count(), kNever - start);
-}
-
 }  // namespace
 
 Load::Load(std::vector<net::Socket> sockets, const LoadOptions& options,
@@ -79,12 +73,21 @@ void Load::warm_up(const WarmUp& options) {
   const std::int64_t start = now_ = last_news_ = sys::monotonic_ns();
   if (is_open_loop()) schedule_ = Schedule{start, *options_.rate};
   if (options.time.count() > 0) loop(after(start, options.time));
-  const std::int64_t quiet = options.quiet.count();
+  settle(options.quiet.count());
+}
+
+// Goes on until all were served, or for `quiet` nobody new was. Without an end of its own: an
+// answer behind it would not count as one.
+void Load::settle(std::int64_t quiet) {
+  if (quiet == 0) return;
+  end_ = kNever;
+  for (Connection& connection : connections_) turn(connection, 0);
   std::int64_t last_new = now_;
-  std::size_t waiting = connections_.size() + 1;
-  while (waiting > 0 && busy_open_ > 0 && !stop_ && now_ - last_new < quiet) {
-    loop(after(now_, options.quiet / 8));
-    if (unheard_ != waiting) last_new = now_;
+  std::size_t waiting = unheard_;
+  while (unheard_ > 0 && busy_open_ > 0 && !stop_ && now_ - last_new < quiet) {
+    wait(now_ + quiet);
+    if (is_open_loop()) hand_out();
+    if (unheard_ < waiting) last_new = now_;
     waiting = unheard_;
   }
 }

@@ -69,6 +69,7 @@ class Load final : public Traffic {
     return index_of(connection) >= busy_;
   }
 
+  void settle(std::int64_t quiet);
   void begin_window();
   void end_window(std::int64_t start);
   void loop(std::int64_t until);

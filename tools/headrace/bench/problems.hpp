@@ -57,6 +57,10 @@ inline constexpr std::size_t kProblemKinds = 11;
   }
 }
 
+[[nodiscard]] inline Problem problem_of_errno(int error) noexcept {
+  return problem_of(Failure::from_errno("", error));
+}
+
 class Problems {
  public:
   void add(Problem problem, std::uint64_t times = 1) noexcept { counts_[index(problem)] += times; }

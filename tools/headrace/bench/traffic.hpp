@@ -7,6 +7,7 @@
 // datagrams.hpp.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -21,6 +22,12 @@
 namespace headrace::bench {
 
 inline constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
+
+/// A time after `start`; kNever when it would not fit.
+[[nodiscard]] inline std::int64_t after(std::int64_t start,
+                                        std::chrono::nanoseconds time) noexcept {
+  return start + std::min(time.count(), kNever - start);
+}
 
 /// What traffic; every count is at least 1 where it is there.
 struct LoadOptions {

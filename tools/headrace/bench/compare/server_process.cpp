@@ -31,6 +31,7 @@ namespace headrace::bench {
 namespace {
 
 constexpr std::int64_t kSecond = 1'000'000'000;
+constexpr std::int64_t kPatience = 20 * kSecond;  // until it listens
 constexpr std::string_view kListening = "listening on ";
 
 void pause_a_moment() noexcept { (void)sys::poll(nullptr, 0, 1); }
@@ -89,12 +90,12 @@ std::expected<ServerProcess, std::string> ServerProcess::start(const Launch& lau
   if (pid == 0) become(words, output.descriptor(), launch.cores ? &cores : nullptr, parent);
   (void)::setpgid(pid, pid);  // whoever of us two comes first
   ServerProcess server{pid, std::move(output)};
-  const std::int64_t until = sys::monotonic_ns() + 10 * kSecond;
+  const std::int64_t until = sys::monotonic_ns() + kPatience;
   while (!server.listens(launch)) {
     if (!server.is_running())
       return std::unexpected(fmt::format("it ended at once: {}", server.last_words()));
     if (sys::monotonic_ns() > until)
-      return std::unexpected(fmt::format("it did not listen within 10 s: {}", server.last_words()));
+      return std::unexpected(fmt::format("it did not listen within 20 s: {}", server.last_words()));
     if (stop) return std::unexpected(std::string{"interrupted"});
     pause_a_moment();
   }

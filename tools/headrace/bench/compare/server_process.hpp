@@ -27,7 +27,7 @@ struct Launch {
 
 class ServerProcess {
  public:
-  /// Returns once it listens; a sentence when it does not within 10 s, or ends before.
+  /// Returns once it listens; a sentence when it does not within 20 s, or ends before.
   [[nodiscard]] static std::expected<ServerProcess, std::string> start(
       const Launch& launch, const std::atomic<bool>& stop);
 
