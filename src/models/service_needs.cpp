@@ -13,12 +13,18 @@ bool shares_memory(const ModelInfo& model) noexcept {
          model.launcher != LauncherKind::prefork;
 }
 
+/// Whether a client that stays keeps nobody else out.
+bool has_company(const ModelInfo& model) noexcept {
+  return shares_memory(model) && model.launcher != LauncherKind::iterative &&
+         model.launcher != LauncherKind::thread_pool;
+}
+
 /// "iterative, thread, pool or epoll-edge".
-std::string those_with_shared_memory() {
+std::string those_that(bool (*suit)(const ModelInfo&) noexcept) {
   std::string list;
   std::string_view last;
   for (const ModelInfo& model : all_models()) {
-    if (!model.built || !shares_memory(model)) continue;
+    if (!model.built || !suit(model)) continue;
     if (!last.empty()) list.append(list.empty() ? "" : ", ").append(last);
     last = model.name;
   }
@@ -28,10 +34,14 @@ std::string those_with_shared_memory() {
 }  // namespace
 
 std::string why_not(const Service& service, const ModelInfo& model, Workers workers) {
-  if (service.needs == Needs::shared_memory && !shares_memory(model))
+  if (service.needs != Needs::nothing && !shares_memory(model))
     return "the service needs memory that its clients share, and under model " +
            std::string{model.name} + " each has a process of its own; use " +
-           those_with_shared_memory();
+           those_that(service.needs == Needs::company ? has_company : shares_memory);
+  if (service.needs == Needs::company && !has_company(model))
+    return "the clients of the service are there for each other, and under model " +
+           std::string{model.name} + " one who stays keeps others out; use " +
+           those_that(has_company);
   const bool one_worker =
       workers.is_by_model() || (!workers.is_automatic() && workers.count() == 1);
   if (service.concurrency == Concurrency::one && !one_worker)

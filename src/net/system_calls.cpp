@@ -116,6 +116,14 @@ int open_lock_file(const char* path) noexcept {
 
 int lock_file(int descriptor) noexcept { return checked(::flock(descriptor, LOCK_EX | LOCK_NB)); }
 
+int open_kept_file(const char* path) noexcept {
+  return checked(::open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+}
+
+int truncate_file(int descriptor, std::uint64_t size) noexcept {
+  return checked(::ftruncate(descriptor, static_cast<off_t>(size)));
+}
+
 int select(int count, fd_set* readable, fd_set* writable, timeval* limit) noexcept {
   return checked(::select(count, readable, writable, nullptr, limit));
 }

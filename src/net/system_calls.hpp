@@ -53,6 +53,8 @@ int lstat(const char* path, struct ::stat* status) noexcept;  // does not follow
 int fstat(int descriptor, struct ::stat* status) noexcept;
 int open_lock_file(const char* path) noexcept;  // open(2): O_CREAT, 0600
 int lock_file(int descriptor) noexcept;         // flock(2), exclusive, without waiting
+int open_kept_file(const char* path) noexcept;  // open(2): O_CREAT, O_APPEND, 0600
+int truncate_file(int descriptor, std::uint64_t size) noexcept;  // ftruncate(2)
 
 // Waiting.
 int select(int count, fd_set* readable, fd_set* writable, timeval* limit) noexcept;

@@ -89,7 +89,7 @@ class WrongUsage(unittest.TestCase):
     def test_unknown_service(self):
         self.says(["serve"], "which SERVICE?", "echo")
         self.says(["serve", "eco"], "no service is called 'eco'", "did you mean 'echo'?")
-        self.says(["serve", "chat"], "'chat' is not in this version yet", "echo")
+        self.says(["serve", "chatt"], "no service is called 'chatt'", "chat")
         self.says(["serve", "echo", "echo"], "'echo' is one argument too many")
 
     def test_unknown_model(self):

@@ -3,10 +3,12 @@
 // `headrace serve SERVICE`: what the user asked for, and the one call that does it.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "chat/chat_options.hpp"
 #include "headrace/serve.hpp"
 #include "log.hpp"
 
@@ -15,8 +17,10 @@ namespace headrace::tool {
 /// The options of `headrace serve`, already values; the initial values are what its help shows.
 struct ServeArguments {
   std::string service;
-  std::vector<std::string> listen;  ///< empty: what `options` says
-  ServeOptions options;             ///< all but `listen` and `events`
+  std::vector<std::string> listen;       ///< empty: what `options` says
+  ServeOptions options;                  ///< all but `listen` and `events`
+  std::optional<Deadline> idle_timeout;  ///< none: as the service likes it
+  ChatArguments chat;
   LogFormat log_format = LogFormat::text;
   bool verbose = false;
   bool interactive = false;  ///< takes commands from standard input
