@@ -7,8 +7,12 @@ _headrace_values() {  # what may follow the option $1; nothing where only the us
     --model) echo iterative process prefork thread pool polling select poll epoll-level epoll-edge io_uring ;;
     --log-format) echo text json ;;
     --workers) echo auto ;;
-    --idle-timeout) echo never ;;
+    --idle-timeout | --linger) echo never ;;
     --max-connections | --max-per-address) echo none ;;
+    --encoding) echo utf-8 gb2312 gbk gb18030 big5 shift_jis euc-jp euc-kr utf-16le \
+      koi8-r latin1 windows-1252 ;;
+    --interface) if [[ -d /sys/class/net ]]; then ls /sys/class/net; fi ;;
+    --file) compgen -f ;;
   esac
 }
 
@@ -17,6 +21,16 @@ _headrace_options() {  # the options of the command $1
     serve)
       echo -h --help --listen --model --workers --backlog --max-connections --max-per-address --idle-timeout \
         --drain --stats --log-format --interactive -v --verbose
+      ;;
+    connect)
+      echo -h --help --encoding --crlf --hex --source --timeout --retry --wait --linger
+      ;;
+    send)
+      echo -h --help --hex --file --count --interval --encoding --ttl --interface --broadcast --wait
+      ;;
+    receive)
+      echo -h --help --broadcast --join --interface --count --timeout --buffer --kernel-buffer --encoding --hex \
+        --json --raw -v --verbose
       ;;
     bench) echo -h --help -c --connections --size -d --duration -n --messages --in-flight --timeout --verify --json ;;
     models) echo -h --help --json ;;
@@ -29,7 +43,8 @@ _headrace_takes_value() {
   case $1 in
     --listen | --model | --workers | --backlog | --max-connections | --max-per-address | --idle-timeout | --drain | \
       --stats | --log-format | -c | --connections | --size | -d | --duration | -n | --messages | --in-flight | \
-      --timeout) return 0 ;;
+      --timeout | --file | --count | --interval | --encoding | --ttl | --interface | --join | --buffer | \
+      --kernel-buffer | --source | --retry | --wait | --linger) return 0 ;;
   esac
   return 1
 }
@@ -40,7 +55,7 @@ _headrace() {
   if [[ $word == '=' ]]; then word=''; fi
   if [[ $before == '=' ]]; then before=${COMP_WORDS[COMP_CWORD - 2]}; fi
   if ((COMP_CWORD == 1)); then
-    choices="serve bench models help $(_headrace_options '')"
+    choices="serve connect send receive bench models help $(_headrace_options '')"
   elif _headrace_takes_value "$before"; then
     choices=$(_headrace_values "$before")
   elif [[ $word == -* ]]; then
@@ -48,7 +63,7 @@ _headrace() {
   elif [[ $command == serve ]]; then
     choices="echo discard reply talk $(_headrace_options serve)"
   elif [[ $command == help ]]; then
-    choices='serve bench models'
+    choices='serve connect send receive bench models'
   else
     choices=$(_headrace_options "$command")
   fi

@@ -5,12 +5,15 @@
 complete -c headrace -f
 
 complete -c headrace -n __fish_use_subcommand -a serve -d 'Run a service under any I/O model'
+complete -c headrace -n __fish_use_subcommand -a connect -d 'Interactive or piped client'
+complete -c headrace -n __fish_use_subcommand -a send -d 'Datagrams out'
+complete -c headrace -n __fish_use_subcommand -a receive -d 'Datagrams in'
 complete -c headrace -n __fish_use_subcommand -a bench -d 'Load a server and measure it'
 complete -c headrace -n __fish_use_subcommand -a models -d 'List the I/O models and what this machine can run'
 complete -c headrace -n __fish_use_subcommand -a help -d 'Options and examples of a command'
 complete -c headrace -s h -l help -d 'Show the options'
 complete -c headrace -n __fish_use_subcommand -l version -d 'Show the version'
-complete -c headrace -n '__fish_seen_subcommand_from help' -a 'serve bench models'
+complete -c headrace -n '__fish_seen_subcommand_from help' -a 'serve connect send receive bench models'
 
 set -l serve -n '__fish_seen_subcommand_from serve'
 complete -c headrace $serve -a echo -d 'Send back what is received'
@@ -30,6 +33,43 @@ complete -c headrace $serve -x -l stats -d 'A line of counts so often'
 complete -c headrace $serve -x -l log-format -d 'Of the log on stderr' -a 'text json'
 complete -c headrace $serve -l interactive -d 'Take commands on standard input'
 complete -c headrace $serve -s v -l verbose -d 'Log each arrival, message and departure'
+
+set -l encodings 'utf-8 gb2312 gbk gb18030 big5 shift_jis euc-jp euc-kr utf-16le koi8-r latin1 windows-1252'
+
+set -l connect -n '__fish_seen_subcommand_from connect'
+complete -c headrace $connect -x -l encoding -d 'What the peer speaks' -a $encodings
+complete -c headrace $connect -l crlf -d 'Lines that are sent end in CR LF'
+complete -c headrace $connect -l hex -d 'Bytes as hexadecimal digits, both ways'
+complete -c headrace $connect -x -l source -d 'The local address'
+complete -c headrace $connect -x -l timeout -d 'To connect, names included' -a never
+complete -c headrace $connect -x -l retry -d 'Try so often again'
+complete -c headrace $connect -x -l wait -d 'Datagrams: for answers after the end of input'
+complete -c headrace $connect -x -l linger -d 'Silence after the end of input that ends it' -a never
+
+set -l send -n '__fish_seen_subcommand_from send'
+complete -c headrace $send -l hex -d 'The content is hexadecimal digits'
+complete -c headrace $send -r -F -l file -d 'One datagram: what the file has'
+complete -c headrace $send -x -l count -d 'So many, numbered'
+complete -c headrace $send -x -l interval -d 'Between two datagrams'
+complete -c headrace $send -x -l encoding -d 'Of what is sent' -a $encodings
+complete -c headrace $send -x -l ttl -d 'Routers it may pass'
+complete -c headrace $send -x -l interface -d 'By which groups and broadcasts go out' -a '(__fish_print_interfaces)'
+complete -c headrace $send -l broadcast -d 'The address may be the broadcast address of a network'
+complete -c headrace $send -l wait -d 'Print replies'
+
+set -l receive -n '__fish_seen_subcommand_from receive'
+complete -c headrace $receive -l broadcast -d 'Hear broadcasts'
+complete -c headrace $receive -x -l join -d 'A multicast group'
+complete -c headrace $receive -x -l interface -d 'Where groups are joined' -a '(__fish_print_interfaces)'
+complete -c headrace $receive -x -l count -d 'End after so many'
+complete -c headrace $receive -x -l timeout -d 'End when nothing has come for so long'
+complete -c headrace $receive -x -l buffer -d 'Take so many bytes of each'
+complete -c headrace $receive -x -l kernel-buffer -d 'What the kernel may queue'
+complete -c headrace $receive -x -l encoding -d 'Of the content' -a $encodings
+complete -c headrace $receive -l hex -d 'A dump'
+complete -c headrace $receive -l json -d 'A JSON object for each'
+complete -c headrace $receive -l raw -d 'The content and nothing else'
+complete -c headrace $receive -s v -l verbose -d 'Content raw and decoded; each remark at once'
 
 set -l bench -n '__fish_seen_subcommand_from bench'
 complete -c headrace $bench -x -s c -l connections -d 'Connections, all open at once'

@@ -66,7 +66,7 @@ class Buffer {
   [[nodiscard]] const std::byte* begin() const noexcept { return data(); }
   [[nodiscard]] const std::byte* end() const noexcept { return data() + size(); }
 
- private:
+ protected:
   detail::Lease lease_;
 };
 

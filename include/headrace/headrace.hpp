@@ -21,3 +21,4 @@
 #include "headrace/stream.hpp"
 #include "headrace/task.hpp"
 #include "headrace/task_scope.hpp"
+#include "headrace/transcoder.hpp"

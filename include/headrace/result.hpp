@@ -27,6 +27,7 @@ enum class Errc : std::uint8_t {
   too_many_descriptors,  ///< Descriptor limit of the process, of the system, or of select(2).
   out_of_memory,         ///< ENOMEM or ENOBUFS.
   not_supported,         ///< The kernel, the engine or the transport cannot do this.
+  message_too_long,      ///< More bytes than one datagram holds.
   would_wait,            ///< A `try_` call that could only have gone on by waiting.
   system_error,          ///< Any other errno; see `Failure::error`.
 };

@@ -18,6 +18,7 @@
 #include <ctime>
 
 #include "engines/blocking_limit.hpp"
+#include "engines/datagram_side.hpp"
 
 namespace headrace::detail {
 
@@ -117,7 +118,7 @@ std::int64_t BlockingEngine::carry_out(Operation& operation, SocketRecord& socke
                                        TimeLimit& limit) noexcept {
   Submission request;
   operation.type->describe(operation, socket, request);
-  if (request.call == Submission::Call::recv) {
+  if (request.call == Submission::Call::recv || request.call == Submission::Call::recvmsg) {
     operation.lease.block = buffers.take();
     if (operation.lease.block == nullptr) return -ENOMEM;
   }
@@ -137,6 +138,12 @@ std::int64_t BlockingEngine::carry_out(Operation& operation, SocketRecord& socke
                           static_cast<socklen_t>(request.length));
     case Submission::Call::poll:
       return poll_once(request, limit.wanted());
+    case Submission::Call::recvmsg:
+      return receive_datagram(request.descriptor, operation.lease.block, request.flags,
+                              *socket.datagram);
+    case Submission::Call::sendmsg:
+      return send_datagram(request.descriptor, *static_cast<const Outgoing*>(request.address),
+                           request.flags);
     case Submission::Call::none:
       break;
   }

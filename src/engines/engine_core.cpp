@@ -89,6 +89,7 @@ void EngineCore::end_record(SocketRecord& socket) noexcept {
   const bool moved_since = static_cast<std::uint32_t>(bytes_moved(socket)) != socket.moved_at_last;
   if (socket.info != &own_info_)
     observer_->departed(*socket.info, moved_since ? Errc::end_of_stream : socket.last);
+  if (socket.datagram != nullptr) end_datagrams(socket);
   if ((socket.flags & SocketRecord::kBorrowed) == 0)
     (void)sys::close(
         socket.descriptor);  // the peer may be gone already; EINTR leaves it closed on Linux

@@ -147,6 +147,12 @@ template <Verdict (*kAttempt)(Operation&, SocketRecord&) noexcept>
   return socket.engine->not_yet(operation, verdict);
 }
 
+/// Takes a datagram socket in. On failure it is closed.
+Result<SocketRecord*> adopt_datagrams(EngineCore& engine, net::Socket socket,
+                                      Transport transport) noexcept;
+/// What is to be done for a datagram socket before it is closed.
+void end_datagrams(SocketRecord& socket) noexcept;
+
 Result<std::unique_ptr<EngineCore>> make_blocking_engine();
 Result<std::unique_ptr<EngineCore>> make_polling_engine();
 Result<std::unique_ptr<EngineCore>> make_select_engine();

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Sockets made on an engine: a listener, and a connection to one.
+// A listener made on an engine. Not here: connections to one (src/coro/connect.cpp).
 #include "engines/engine_core.hpp"
-#include "headrace/connect.hpp"
 #include "headrace/listener.hpp"
 #include "net/unix_path.hpp"
 
@@ -11,7 +10,6 @@ namespace headrace {
 namespace {
 
 using detail::EngineCore;
-using net::SocketAddress;
 
 Result<net::Socket> open_at(const Address& at, Backlog backlog, net::Blocking blocking,
                             net::UnixPath& path) {
@@ -21,26 +19,6 @@ Result<net::Socket> open_at(const Address& at, Backlog backlog, net::Blocking bl
   if (!resolved) return std::unexpected(resolved.error());
   return net::listen_at(resolved->front(), backlog, net::Sharing::first, blocking);
 }
-
-/// One address of the name: a socket, and the handshake.
-Task<Result<Stream>> connect_to(EngineCore& engine, SocketAddress to, Transport transport,
-                                Deadline deadline) {
-  auto socket = net::make_stream_socket(to.family(), engine.socket_mode());
-  if (!socket) co_return std::unexpected(socket.error());
-  const auto record = engine.adopt(std::move(*socket), transport);
-  if (!record) co_return std::unexpected(record.error());
-  Stream stream{*record};
-  const Result<> connected =
-      co_await Awaitable<Result<>>{detail::connect_operation, *record, deadline, &to};
-  if (!connected) co_return std::unexpected(connected.error());
-  co_return stream;
-}
-
-// A Unix listener with a full backlog says EAGAIN, and nothing tells when there is room again
-// (connect(2)).
-constexpr auto kUnixRetry = std::chrono::milliseconds{5};
-
-bool is_full_backlog(const Failure& failure) noexcept { return failure.code == Errc::would_wait; }
 
 }  // namespace
 
@@ -74,31 +52,6 @@ Result<Listener> Listener::open(Engine& engine, const Address& at, Backlog backl
   Listener listener{*record};
   if (at.is_unix()) listener.file_ = file.release();
   return listener;
-}
-
-Task<Result<Stream>> connect(Engine& engine, Address to, Deadline deadline) {
-  auto& core = static_cast<EngineCore&>(engine);
-  if (!to.is_stream())
-    co_return fail(Errc::invalid_address, "a datagram address cannot be connected to as a stream");
-  const auto resolved = net::resolve(to, false, net::Names::resolve);
-  if (!resolved) co_return std::unexpected(resolved.error());
-  const Deadline until = Deadline::at(deadline.resolve(std::chrono::steady_clock::now()));
-  const Deadline whole = deadline.is_never() ? deadline : until;
-  Failure last{};
-  for (const SocketAddress& address : *resolved) {
-    for (;;) {
-      auto stream = co_await connect_to(core, address, to.transport(), whole);
-      if (stream) co_return stream;
-      last = stream.error();
-      if (!is_full_backlog(last)) break;
-      if (std::chrono::steady_clock::now() >= whole.resolve({}))
-        co_return fail(Errc::timed_out, "connect");
-      if (!co_await engine.sleep(Deadline::after(kUnixRetry)))
-        co_return fail(Errc::canceled, "connect");
-    }
-    if (last.code == Errc::timed_out || last.code == Errc::canceled) break;
-  }
-  co_return std::unexpected(last);
 }
 
 }  // namespace headrace

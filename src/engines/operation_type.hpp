@@ -27,9 +27,19 @@ enum class WaitFor : std::uint8_t { readable = 0, writable = 1, wake = 2 };
 /// An operation as a request to a completion engine. The numbers mean what they mean to the system
 /// call named.
 struct Submission {
-  enum class Call : std::uint8_t { none, recv, send, accept, connect, poll } call = Call::none;
+  enum class Call : std::uint8_t {
+    none,
+    recv,
+    send,
+    accept,
+    connect,
+    poll,
+    recvmsg,
+    sendmsg
+  } call = Call::none;
   int descriptor = -1;
-  const void* address = nullptr;  // recv: null, the engine chooses a buffer
+  const void* address = nullptr;  // recv, recvmsg: null, the engine chooses a buffer; sendmsg: the
+                                  // Outgoing
   std::size_t length = 0;
   int flags = 0;
 };

@@ -10,9 +10,14 @@
 #include "headrace/operation.hpp"
 #include "net/socket.hpp"
 
+namespace headrace {
+class Endpoint;
+}
+
 namespace headrace::detail {
 
 class EngineCore;
+struct DatagramSide;  // what a datagram socket has beside (datagram_side.hpp)
 
 /// A peer's address, small enough to be kept for every connection.
 struct CompactAddress {
@@ -53,6 +58,8 @@ class ConnectionObserver {
   /// The service is about to run for it: it has arrived, and gets its id.
   virtual void serving(ConnectionInfo& connection) noexcept = 0;
   virtual void message(ConnectionInfo& connection, ByteView bytes) noexcept = 0;
+  virtual void datagram(const DatagramSide& socket, const Endpoint& sender,
+                        ByteView bytes) noexcept = 0;
   /// It was admitted but cannot be served: it counts as refused. Not after `serving`.
   virtual void unserved(ConnectionInfo& connection, Errc why) noexcept = 0;
   /// `last` is how its last failed operation ended, or `end_of_stream`.
@@ -95,9 +102,10 @@ struct SocketRecord {
   };
   std::int64_t active_at = 0;  // when a byte last moved, by the engine's clock
   Transport transport = Transport::tcp;
-  Errc last = Errc::end_of_stream;  // how its last failed operation ended
-  std::uint8_t asked = 0;           // epoll-level: the events that the kernel is asked to tell
-  std::uint32_t moved_at_last = 0;  // low bits of the bytes moved until then
+  Errc last = Errc::end_of_stream;   // how its last failed operation ended
+  std::uint8_t asked = 0;            // epoll-level: the events that the kernel is asked to tell
+  std::uint32_t moved_at_last = 0;   // low bits of the bytes moved until then
+  DatagramSide* datagram = nullptr;  // owned; null for streams
 };
 
 /// Bytes received and sent so far.

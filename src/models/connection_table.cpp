@@ -138,6 +138,8 @@ void ConnectionTable::message(ConnectionInfo& connection, ByteView bytes) noexce
       bytes);
 }
 
+void ConnectionTable::datagram(const detail::DatagramSide&, const Endpoint&, ByteView) noexcept {}
+
 void ConnectionTable::departed(ConnectionInfo& connection, Errc last) noexcept {
   depart(static_cast<Slot&>(connection), departure_after(last));
 }

@@ -38,6 +38,8 @@ class ConnectionTable final : public detail::ConnectionObserver {
                                 Transport transport) noexcept override;
   void serving(detail::ConnectionInfo& connection) noexcept override;
   void message(detail::ConnectionInfo& connection, ByteView bytes) noexcept override;
+  void datagram(const detail::DatagramSide& socket, const Endpoint& sender,
+                ByteView bytes) noexcept override;
   void departed(detail::ConnectionInfo& connection, Errc last) noexcept override;
 
   void unserved(detail::ConnectionInfo& connection, Errc why) noexcept override {

@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 
 #include "models/server_control.hpp"
+#include "net/resolver.hpp"
 
 namespace headrace {
 
@@ -109,18 +110,25 @@ Result<> open_tcp_door(const Address& at, net::SocketAddress to, unsigned socket
   return {};
 }
 
-Result<> open_door(const Address& at, unsigned sockets, Backlog backlog, std::vector<Door>& doors) {
+// Longer than getaddrinfo(3) tries by itself with two name servers.
+constexpr int kNamePatienceMs = 30'000;
+
+Result<> open_door(const Address& at, unsigned sockets, const ServeOptions& options,
+                   std::vector<Door>& doors) {
+  const Backlog backlog = options.backlog;
   if (!at.is_stream())
     return fail(Errc::invalid_address, "a datagram address has no connections to serve");
   if (at.is_unix()) return open_unix_door(at, sockets, backlog, doors);
-  auto resolved = net::resolve(at, true, net::Names::resolve);
+  const int stopper = options.stopper == nullptr ? -1 : options.stopper->descriptor();
+  auto resolved = net::resolve_within(at, true, kNamePatienceMs, stopper);
   if (!resolved) return std::unexpected(resolved.error());
   const std::size_t addresses = resolved->size();
   for (std::size_t index = 0; index < addresses; ++index) {
     // "localhost" is two addresses; where the kernel chooses the port, the second gets the first
     // one's.
     if (index == 1 && at.port() == 0)
-      resolved = net::resolve(at.with_port(doors.back().address.port()), true, net::Names::resolve);
+      resolved = net::resolve_within(at.with_port(doors.back().address.port()), true,
+                                     kNamePatienceMs, stopper);
     if (!resolved || index >= resolved->size()) break;
     if (auto opened = open_tcp_door(at, (*resolved)[index], sockets, backlog, doors); !opened)
       return opened;
@@ -131,7 +139,7 @@ Result<> open_door(const Address& at, unsigned sockets, Backlog backlog, std::ve
 bool open_doors(const ServeOptions& options, unsigned sockets, std::vector<Door>& doors) {
   for (const std::string_view text : options.listen.texts()) {
     const auto address = Address::parse(text);
-    const auto opened = address ? open_door(*address, sockets, options.backlog, doors)
+    const auto opened = address ? open_door(*address, sockets, options, doors)
                                 : Result<>{std::unexpected(address.error())};
     if (opened) continue;
     options.events->failed(address ? AddressText{*address}.view() : text, opened.error());

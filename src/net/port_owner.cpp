@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // From an address to its sockets, by the tables in /proc/net; from a socket to its processes, by
-// the links "socket:[inode]" in /proc/PID/fd. Processes and descriptors vanish while we look: what
-// cannot be read is passed over.
+// what they hold (process_sockets.hpp).
 //
 // Not here: sock_diag(7), which filters in the kernel; /proc is fast enough to be asked once.
 #include "net/port_owner.hpp"
@@ -14,13 +13,10 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <memory>
 #include <optional>
 #include <string_view>
 
-#include <dirent.h>
-#include <unistd.h>
-
+#include "net/process_sockets.hpp"
 #include "net/socket.hpp"
 
 namespace headrace::net {
@@ -143,32 +139,6 @@ void collect_unix(const Address& address, Inodes& found) {
   });
 }
 
-template <class Visit>
-void for_each_entry(const char* path, Visit visit) {
-  const std::unique_ptr<DIR, int (*)(DIR*)> directory{::opendir(path), ::closedir};
-  if (directory == nullptr) return;  // not allowed, or gone
-  while (const dirent* const entry = ::readdir(directory.get()))
-    visit(::dirfd(directory.get()), static_cast<const char*>(entry->d_name));
-}
-
-// The inode of the socket behind a link in /proc/PID/fd.
-std::optional<ino_t> socket_behind(int directory, const char* name) noexcept {
-  std::array<char, 64> target;
-  const ssize_t size = ::readlinkat(directory, name, target.data(), target.size());
-  if (size < 0) return std::nullopt;
-  std::string_view text{target.data(), static_cast<std::size_t>(size)};
-  if (!text.starts_with("socket:[") || !text.ends_with(']')) return std::nullopt;
-  return number<ino_t>(text.substr(8, text.size() - 9), 10);
-}
-
-std::string name_of(const std::string& process) {
-  std::ifstream file{process + "/comm"};
-  std::string name;
-  std::getline(file, name);
-  std::ranges::replace_if(name, [](char c) { return c < ' ' || c > '~'; }, '?');
-  return name;
-}
-
 }  // namespace
 
 PortOwners find_port_owners(const Address& address) {
@@ -179,18 +149,14 @@ PortOwners find_port_owners(const Address& address) {
   if (!found.listening) return found;
 
   Inodes unseen = sockets;
-  for_each_entry("/proc", [&](int, const char* name) {
-    const auto pid = number<pid_t>(name, 10);
-    if (!pid) return;
-    const std::string process = std::string{"/proc/"} + name;
+  for_each_process([&](pid_t pid) {
     bool holds = false;
-    for_each_entry((process + "/fd").c_str(), [&](int directory, const char* descriptor) {
-      const auto socket = socket_behind(directory, descriptor);
-      if (!socket || std::ranges::find(sockets, *socket) == sockets.end()) return;
-      std::erase(unseen, *socket);
+    for_each_socket_of(pid, [&](ino_t socket) {
+      if (std::ranges::find(sockets, socket) == sockets.end()) return;
+      std::erase(unseen, socket);
       holds = true;
     });
-    if (holds) found.owners.push_back({name_of(process), *pid});
+    if (holds) found.owners.push_back({process_name(pid), pid});
   });
   std::ranges::sort(found.owners, {}, &PortOwner::pid);
   found.hidden = !unseen.empty();

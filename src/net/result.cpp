@@ -54,6 +54,9 @@ Errc code_of(int error) noexcept {
     case ENOSYS:
       return Errc::not_supported;
 
+    case EMSGSIZE:
+      return Errc::message_too_long;
+
     case ECANCELED:
       return Errc::canceled;
     default:
@@ -97,6 +100,8 @@ const char* to_text(Errc code) noexcept {
       return "out of memory";
     case Errc::not_supported:
       return "not supported";
+    case Errc::message_too_long:
+      return "message too long";
     case Errc::would_wait:
       return "would have to wait";
     case Errc::system_error:

@@ -115,6 +115,10 @@ void set_port(SocketAddress& address, std::uint16_t port) noexcept {
   std::memcpy(start + offsetof(sockaddr_in, sin_port), &in_network_order, sizeof in_network_order);
 }
 
+in_port_t port_of(const SocketAddress& address) noexcept {
+  return address.family() == AF_UNIX ? in_port_t{0} : as<sockaddr_in>(address).sin_port;
+}
+
 // Names. IPv6 may be missing from the kernel (ipv6.disable=1), or from the loopback interface only
 // (net.ipv6.conf.lo.disable_ipv6=1); then it is left out.
 
@@ -260,6 +264,15 @@ Result<Socket> make_stream_socket(int family, Blocking blocking) {
   if (descriptor < 0) return fail_errno("socket", -descriptor);
   if (family != AF_UNIX) prepare_stream(descriptor);
   return Socket{descriptor};
+}
+
+int bind_source(int descriptor, const SocketAddress& from) noexcept {
+  // Either option only widens the choice: without it bind(2) says what is wrong.
+  if (port_of(from) == 0)
+    (void)set_option(descriptor, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+  else
+    (void)set_option(descriptor, SOL_SOCKET, SO_REUSEADDR, 1);  // a port in TIME_WAIT
+  return sys::bind(descriptor, from.get(), from.length);
 }
 
 void prepare_stream(int descriptor) noexcept {

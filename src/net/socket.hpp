@@ -78,6 +78,7 @@ enum class Names : std::uint8_t { resolve, refuse };
 
 /// Who may bind the same address beside us.
 enum class Sharing : std::uint8_t {
+  alone,  ///< nobody
   first,  ///< bind and listen alone, then open the port to our own workers (SO_REUSEPORT
           ///< afterwards)
   join,   ///< a further worker: bind with SO_REUSEPORT beside `first`
@@ -94,6 +95,10 @@ enum class Sharing : std::uint8_t {
 
 /// A socket of `family` for a stream, with TCP_NODELAY where it is TCP.
 [[nodiscard]] Result<Socket> make_stream_socket(int family, Blocking blocking);
+
+/// Binds a socket that is to be connected; 0 or a negative errno. Port 0 takes none before
+/// connect(2) does: ports in use to other peers are then good too.
+[[nodiscard]] int bind_source(int descriptor, const SocketAddress& from) noexcept;
 
 /// Applies what every connected stream of ours has: TCP_NODELAY. Harmless on Unix sockets.
 void prepare_stream(int descriptor) noexcept;

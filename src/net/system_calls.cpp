@@ -72,6 +72,22 @@ ssize_t send(int descriptor, const void* bytes, std::size_t size, int flags) noe
   return checked(::send(descriptor, bytes, size, flags));
 }
 
+ssize_t recvmsg(int descriptor, msghdr* message, int flags) noexcept {
+  return checked(::recvmsg(descriptor, message, flags));
+}
+
+ssize_t sendmsg(int descriptor, const msghdr* message, int flags) noexcept {
+  return checked(::sendmsg(descriptor, message, flags));
+}
+
+int recvmmsg(int descriptor, mmsghdr* messages, unsigned count, int flags) noexcept {
+  return checked(::recvmmsg(descriptor, messages, count, flags, nullptr));
+}
+
+int sendmmsg(int descriptor, mmsghdr* messages, unsigned count, int flags) noexcept {
+  return checked(::sendmmsg(descriptor, messages, count, flags));
+}
+
 int close(int descriptor) noexcept { return checked(::close(descriptor)); }
 
 int duplicate(int descriptor) noexcept { return checked(::fcntl(descriptor, F_DUPFD_CLOEXEC, 0)); }
@@ -123,6 +139,12 @@ int open_kept_file(const char* path) noexcept {
 int truncate_file(int descriptor, std::uint64_t size) noexcept {
   return checked(::ftruncate(descriptor, static_cast<off_t>(size)));
 }
+
+int open_file(const char* path, int flags) noexcept { return checked(::open(path, flags)); }
+
+int make_directory(const char* path) noexcept { return checked(::mkdir(path, 0700)); }
+
+int remove_directory(const char* path) noexcept { return checked(::rmdir(path)); }
 
 int select(int count, fd_set* readable, fd_set* writable, timeval* limit) noexcept {
   return checked(::select(count, readable, writable, nullptr, limit));
@@ -203,9 +225,16 @@ int signal_thread(pthread_t thread, int signal) noexcept { return -::pthread_kil
 
 int join_thread(pthread_t thread) noexcept { return -::pthread_join(thread, nullptr); }
 
+int detach_thread(pthread_t thread) noexcept { return -::pthread_detach(thread); }
+
 void* map_memory(std::size_t size, bool shared) noexcept {
   const int flags = MAP_ANONYMOUS | MAP_NORESERVE | (shared ? MAP_SHARED : MAP_PRIVATE);
   void* const memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, flags, -1, 0);
+  return memory == MAP_FAILED ? nullptr : memory;
+}
+
+void* map_descriptor(int descriptor, std::size_t size) noexcept {
+  void* const memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
   return memory == MAP_FAILED ? nullptr : memory;
 }
 

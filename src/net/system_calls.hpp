@@ -37,6 +37,10 @@ int setsockopt(int descriptor, int level, int name, const void* value, socklen_t
 int shutdown(int descriptor, int how) noexcept;
 ssize_t recv(int descriptor, void* bytes, std::size_t size, int flags) noexcept;
 ssize_t send(int descriptor, const void* bytes, std::size_t size, int flags) noexcept;
+ssize_t recvmsg(int descriptor, msghdr* message, int flags) noexcept;
+ssize_t sendmsg(int descriptor, const msghdr* message, int flags) noexcept;
+int recvmmsg(int descriptor, mmsghdr* messages, unsigned count, int flags) noexcept;
+int sendmmsg(int descriptor, mmsghdr* messages, unsigned count, int flags) noexcept;
 
 // Descriptors.
 int close(int descriptor) noexcept;
@@ -51,9 +55,12 @@ int chmod(const char* path, mode_t mode) noexcept;
 int fchmod(int descriptor, mode_t mode) noexcept;
 int lstat(const char* path, struct ::stat* status) noexcept;  // does not follow a symbolic link
 int fstat(int descriptor, struct ::stat* status) noexcept;
-int open_lock_file(const char* path) noexcept;  // open(2): O_CREAT, 0600
-int lock_file(int descriptor) noexcept;         // flock(2), exclusive, without waiting
-int open_kept_file(const char* path) noexcept;  // open(2): O_CREAT, O_APPEND, 0600
+int open_lock_file(const char* path) noexcept;        // open(2): O_CREAT, 0600
+int lock_file(int descriptor) noexcept;               // flock(2), exclusive, without waiting
+int open_file(const char* path, int flags) noexcept;  // open(2) of a file that is there
+int make_directory(const char* path) noexcept;        // mkdir(2), 0700
+int remove_directory(const char* path) noexcept;      // rmdir(2)
+int open_kept_file(const char* path) noexcept;        // open(2): O_CREAT, O_APPEND, 0600
 int truncate_file(int descriptor, std::uint64_t size) noexcept;  // ftruncate(2)
 
 // Waiting.
@@ -84,9 +91,11 @@ int create_thread(pthread_t* thread, void* (*body)(void*),
                   void* argument) noexcept;                // pthread_create(3)
 int signal_thread(pthread_t thread, int signal) noexcept;  // pthread_kill(3)
 int join_thread(pthread_t thread) noexcept;                // pthread_join(3)
+int detach_thread(pthread_t thread) noexcept;              // pthread_detach(3)
 
 // Memory.
 void* map_memory(std::size_t size, bool shared) noexcept;  // mmap(2), anonymous; null for ENOMEM
+void* map_descriptor(int descriptor, std::size_t size) noexcept;  // mmap(2), shared; null: failed
 void unmap_memory(void* at, std::size_t size) noexcept;
 
 }  // namespace headrace::sys

@@ -77,9 +77,9 @@ class PathLock {
 };
 
 // Whether a socket is behind the file; a failure that is not about that comes back as it is.
-Result<bool> somebody_answers(const SocketAddress& at) {
+Result<bool> somebody_answers(const SocketAddress& at, int kind) {
   // Not blocking: a full backlog must say EAGAIN instead of waiting to be accepted.
-  const int descriptor = sys::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  const int descriptor = sys::socket(AF_UNIX, kind | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (descriptor < 0) return fail_errno("socket", -descriptor);
   const Socket probe{descriptor};
 
@@ -90,7 +90,7 @@ Result<bool> somebody_answers(const SocketAddress& at) {
       return false;  // removed meanwhile
     case 0:
     case EAGAIN:      // its backlog is full
-    case EPROTOTYPE:  // a datagram socket
+    case EPROTOTYPE:  // one of the other kind, stream or datagram
     case EACCES:      // another user's: not ours to judge
     case EPERM:
       return true;
@@ -100,7 +100,7 @@ Result<bool> somebody_answers(const SocketAddress& at) {
 }
 
 // Makes `path` free to bind, or says who is in the way. With the lock held.
-Result<> remove_stale(const char* path, const SocketAddress& at) {
+Result<> remove_stale(const char* path, const SocketAddress& at, int kind) {
   struct stat asked{}, now{};
   int error = sys::lstat(path, &asked);
   if (error == -ENOENT) return {};
@@ -108,7 +108,7 @@ Result<> remove_stale(const char* path, const SocketAddress& at) {
   // connect(2) says "refused" for these too, and follows a link to wherever it points.
   if (!S_ISSOCK(asked.st_mode)) return fail(Errc::address_in_use, "not a socket");
 
-  const auto alive = somebody_answers(at);
+  const auto alive = somebody_answers(at, kind);
   if (!alive) return std::unexpected(alive.error());
   if (*alive) return fail(Errc::address_in_use, "connect");
 
@@ -119,24 +119,43 @@ Result<> remove_stale(const char* path, const SocketAddress& at) {
   return {};
 }
 
-Result<Socket> bind_private(const SocketAddress& at, Blocking blocking) {
-  const int wait = blocking == Blocking::no ? SOCK_NONBLOCK : 0;
-  const int descriptor = sys::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | wait, 0);
-  if (descriptor < 0) return fail_errno("socket", -descriptor);
-  Socket socket{descriptor};
-
+Result<> bind_private(const Socket& socket, const SocketAddress& at) {
+  const int descriptor = socket.descriptor();
   // On Linux bind(2) gives the file the socket's own mode, less the umask. So nobody can connect in
   // between, as with chmod(2) afterwards, and other threads are spared a changed umask.
   int error = sys::fchmod(descriptor, 0600);
   if (error < 0) return fail_errno("fchmod", -error);
   error = sys::bind(descriptor, at.get(), at.length);
   if (error < 0) return fail_errno("bind", -error);
-  return socket;
+  return {};
 }
 
 Result<> listen_on(const Socket& socket, Backlog backlog) {
   const int error = sys::listen(socket.descriptor(), backlog.connections);
   if (error < 0) return fail_errno("listen", -error);
+  return {};
+}
+
+/// Binds `socket` at the path of `at`, and calls `open` on it; if that fails, the file is removed
+/// again.
+template <class Open>
+Result<> take_path(const Address& at, int kind, const Socket& socket, UnixPath& made, Open open) {
+  const auto addresses = resolve(at, true, Names::refuse);
+  if (!addresses) return std::unexpected(addresses.error());
+  const SocketAddress& address = addresses->front();
+  if (at.path().starts_with('@')) {  // no file: the kernel frees the name with the socket
+    const auto bound = bind_private(socket, address);
+    return bound ? open() : bound;
+  }
+
+  const std::string path{at.path()};
+  const auto lock = PathLock::take(path);
+  if (!lock) return std::unexpected(lock.error());
+  if (auto removed = remove_stale(path.c_str(), address, kind); !removed) return removed;
+  if (auto bound = bind_private(socket, address); !bound) return bound;
+  UnixPath file = UnixPath::made_just_now(path);
+  if (auto opened = open(); !opened) return opened;
+  made = std::move(file);
   return {};
 }
 
@@ -172,30 +191,20 @@ Result<Socket> listen_at_path(const Address& at, Backlog backlog, Blocking block
                               UnixPath& made) {
   if (at.transport() != Transport::unix_stream)
     return fail(Errc::invalid_address, "only unix: addresses can be listened at as a path");
-  const auto addresses = resolve(at, true, Names::refuse);
-  if (!addresses) return std::unexpected(addresses.error());
-  const SocketAddress& address = addresses->front();
-
-  if (at.path().starts_with('@')) {  // no file: the kernel frees the name with the socket
-    auto socket = bind_private(address, blocking);
-    if (!socket) return socket;
-    if (const auto listening = listen_on(*socket, backlog); !listening)
-      return std::unexpected(listening.error());
-    return socket;
-  }
-
-  const std::string path{at.path()};
-  const auto lock = PathLock::take(path);
-  if (!lock) return std::unexpected(lock.error());
-  if (const auto removed = remove_stale(path.c_str(), address); !removed)
-    return std::unexpected(removed.error());
-
-  auto socket = bind_private(address, blocking);
+  auto socket = make_stream_socket(AF_UNIX, blocking);
   if (!socket) return socket;
-  UnixPath file{path};  // removes it again if listening fails
-  if (const auto listening = listen_on(*socket, backlog); !listening)
-    return std::unexpected(listening.error());
-  made = std::move(file);
+  const auto listening =
+      take_path(at, SOCK_STREAM, *socket, made, [&] { return listen_on(*socket, backlog); });
+  if (!listening) return std::unexpected(listening.error());
+  return socket;
+}
+
+Result<Socket> bind_datagrams_at_path(const Address& at, const DatagramOptions& options,
+                                      Blocking blocking, UnixPath& made) {
+  auto socket = make_datagram_socket(AF_UNIX, options, blocking);
+  if (!socket) return socket;
+  const auto bound = take_path(at, SOCK_DGRAM, *socket, made, [] { return Result<>{}; });
+  if (!bound) return std::unexpected(bound.error());
   return socket;
 }
 

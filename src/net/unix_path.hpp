@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The file that a listening Unix socket leaves: taken over when stale, private, removed by its
+// The file that a bound Unix socket leaves: taken over when stale, private, removed by its
 // creator only.
 #pragma once
 
@@ -8,6 +8,7 @@
 
 #include <sys/types.h>
 
+#include "net/datagram_socket.hpp"
 #include "net/socket.hpp"
 
 namespace headrace::net {
@@ -25,9 +26,12 @@ class UnixPath {
   UnixPath& operator=(UnixPath&& other) noexcept;
   ~UnixPath();
 
+  /// For the file at `path` that this process has just made.
+  [[nodiscard]] static UnixPath made_just_now(std::string path) noexcept {
+    return UnixPath{std::move(path)};
+  }
+
  private:
-  friend Result<Socket> listen_at_path(const Address& at, Backlog backlog, Blocking blocking,
-                                       UnixPath& made);
   explicit UnixPath(std::string path) noexcept;
 
   std::string path_;
@@ -44,5 +48,10 @@ class UnixPath {
 /// Waits up to a second for another server that is at the same path just now.
 [[nodiscard]] Result<Socket> listen_at_path(const Address& at, Backlog backlog, Blocking blocking,
                                             UnixPath& made);
+
+/// The same for a datagram socket.
+[[nodiscard]] Result<Socket> bind_datagrams_at_path(const Address& at,
+                                                    const DatagramOptions& options,
+                                                    Blocking blocking, UnixPath& made);
 
 }  // namespace headrace::net

@@ -199,6 +199,33 @@ ssize_t send(int descriptor, const void* bytes, std::size_t size, int flags) noe
                          [=] { return ::send(descriptor, bytes, asked, flags); });
 }
 
+// A datagram comes whole or not at all: only what waits, or how many are taken, is up to chance.
+
+ssize_t recvmsg(int descriptor, msghdr* message, int flags) noexcept {
+  return finding_nothing(Call::recvmsg, descriptor, flags,
+                         [=] { return ::recvmsg(descriptor, message, flags); });
+}
+
+ssize_t sendmsg(int descriptor, const msghdr* message, int flags) noexcept {
+  return finding_nothing(Call::sendmsg, descriptor, flags,
+                         [=] { return ::sendmsg(descriptor, message, flags); });
+}
+
+int recvmmsg(int descriptor, mmsghdr* messages, unsigned count, int flags) noexcept {
+  const auto asked = static_cast<unsigned>(cut_short(count));
+  const int got = finding_nothing(Call::recvmmsg, descriptor, flags, [=] {
+    return ::recvmmsg(descriptor, messages, asked, flags, nullptr);
+  });
+  if (asked < count && got > 0) tell_again(descriptor);
+  return got;
+}
+
+int sendmmsg(int descriptor, mmsghdr* messages, unsigned count, int flags) noexcept {
+  const auto asked = static_cast<unsigned>(cut_short(count));
+  return finding_nothing(Call::sendmmsg, descriptor, flags,
+                         [=] { return ::sendmmsg(descriptor, messages, asked, flags); });
+}
+
 int close(int descriptor) noexcept {
   {
     const std::lock_guard lock{watched_mutex};
@@ -275,6 +302,18 @@ int open_kept_file(const char* path) noexcept {
 
 int truncate_file(int descriptor, std::uint64_t size) noexcept {
   return ::ftruncate(descriptor, static_cast<off_t>(size)) < 0 ? -errno : 0;
+}
+
+int open_file(const char* path, int flags) noexcept {
+  return call(Call::open_file, [=] { return ::open(path, flags); });
+}
+
+int make_directory(const char* path) noexcept {
+  return call(Call::make_directory, [=] { return ::mkdir(path, 0700); });
+}
+
+int remove_directory(const char* path) noexcept {
+  return call(Call::remove_directory, [=] { return ::rmdir(path); });
 }
 
 int select(int count, fd_set* readable, fd_set* writable, timeval* limit) noexcept {
@@ -363,11 +402,18 @@ int create_thread(pthread_t* thread, void* (*body)(void*), void* argument) noexc
 
 int signal_thread(pthread_t thread, int signal) noexcept { return -::pthread_kill(thread, signal); }
 int join_thread(pthread_t thread) noexcept { return -::pthread_join(thread, nullptr); }
+int detach_thread(pthread_t thread) noexcept { return -::pthread_detach(thread); }
 
 void* map_memory(std::size_t size, bool shared) noexcept {
   if (next_fault(Call::map_memory) != 0) return nullptr;
   const int flags = MAP_ANONYMOUS | MAP_NORESERVE | (shared ? MAP_SHARED : MAP_PRIVATE);
   void* const memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, flags, -1, 0);
+  return memory == MAP_FAILED ? nullptr : memory;
+}
+
+// Not failed by plan: what tests run here opens no packet socket.
+void* map_descriptor(int descriptor, std::size_t size) noexcept {
+  void* const memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
   return memory == MAP_FAILED ? nullptr : memory;
 }
 

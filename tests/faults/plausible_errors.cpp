@@ -10,15 +10,51 @@ namespace headrace::faults {
 
 namespace {
 
-constexpr std::array<std::string_view, kCalls> kNames{
-    "socket",      "bind",          "listen",     "connect",       "accept4",
-    "getsockname", "getpeername",   "getsockopt", "setsockopt",    "shutdown",
-    "recv",        "send",          "close",      "duplicate",     "set_nonblocking",
-    "make_pipe",   "eventfd",       "read",       "write",         "unlink",
-    "chmod",       "fchmod",        "lstat",      "fstat",         "open_lock_file",
-    "lock_file",   "select",        "poll",       "epoll_create1", "epoll_ctl",
-    "epoll_wait",  "futex_wait",    "fork",       "waitpid",       "kill",
-    "pidfd_open",  "create_thread", "map_memory"};
+constexpr std::array<std::string_view, kCalls> kNames{"socket",
+                                                      "bind",
+                                                      "listen",
+                                                      "connect",
+                                                      "accept4",
+                                                      "getsockname",
+                                                      "getpeername",
+                                                      "getsockopt",
+                                                      "setsockopt",
+                                                      "shutdown",
+                                                      "recv",
+                                                      "send",
+                                                      "recvmsg",
+                                                      "sendmsg",
+                                                      "recvmmsg",
+                                                      "sendmmsg",
+                                                      "close",
+                                                      "duplicate",
+                                                      "set_nonblocking",
+                                                      "make_pipe",
+                                                      "eventfd",
+                                                      "read",
+                                                      "write",
+                                                      "unlink",
+                                                      "chmod",
+                                                      "fchmod",
+                                                      "lstat",
+                                                      "fstat",
+                                                      "open_lock_file",
+                                                      "lock_file",
+                                                      "open_file",
+                                                      "make_directory",
+                                                      "remove_directory",
+                                                      "select",
+                                                      "poll",
+                                                      "epoll_create1",
+                                                      "epoll_ctl",
+                                                      "epoll_wait",
+                                                      "futex_wait",
+                                                      "fork",
+                                                      "waitpid",
+                                                      "kill",
+                                                      "pidfd_open",
+                                                      "create_thread",
+                                                      "map_memory"};
 
 template <int... kErrors>
 constexpr std::array<int, sizeof...(kErrors)> kSome{kErrors...};
@@ -31,6 +67,13 @@ std::string_view name_of(Call call) noexcept { return kNames[static_cast<std::si
 // an eventfd or the poke of a pipe: there it means that it is full, so that somebody is awake.
 std::span<const int> plausible_errors(Call call) noexcept {
   switch (call) {
+    case Call::recvmsg:
+    case Call::recvmmsg:
+      return kSome<EINTR, EAGAIN, ENOMEM, ECONNREFUSED>;
+    case Call::sendmsg:
+    case Call::sendmmsg:
+      return kSome<EINTR, EAGAIN, ENOBUFS, ENOMEM, EPERM, EMSGSIZE, ECONNREFUSED, EHOSTUNREACH,
+                   ENETUNREACH>;
     case Call::socket:
       return kSome<EMFILE, ENFILE, ENOBUFS, EACCES, EAFNOSUPPORT>;
     case Call::bind:
@@ -78,6 +121,12 @@ std::span<const int> plausible_errors(Call call) noexcept {
       return kSome<EACCES, EMFILE, ENOENT, EROFS>;
     case Call::lock_file:
       return kSome<EINTR, ENOLCK, EWOULDBLOCK>;
+    case Call::open_file:
+      return kSome<EACCES, EMFILE, ENOENT>;
+    case Call::make_directory:
+      return kSome<EACCES, EEXIST, ENOMEM>;
+    case Call::remove_directory:
+      return kSome<EBUSY, EACCES>;
     case Call::poll:
       return kSome<EINTR, ENOMEM>;
     case Call::select:

@@ -7,8 +7,8 @@ import unittest
 
 from _program import run
 
-COMMANDS = ("serve", "bench", "models")
-LATER = ("connect", "send", "receive", "chat", "watch")
+COMMANDS = ("serve", "connect", "send", "receive", "bench", "models")
+LATER = ("chat", "watch")
 MODELS = ("iterative", "process", "prefork", "thread", "pool", "polling", "select", "poll",
           "epoll-level", "epoll-edge", "io_uring")
 

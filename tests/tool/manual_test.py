@@ -10,7 +10,7 @@ import unittest
 
 from _program import PATIENCE, SOURCE, run
 
-COMMANDS = ("serve", "bench", "models")
+COMMANDS = ("serve", "connect", "send", "receive", "bench", "models")
 PAGES = ("headrace", *("headrace-" + command for command in COMMANDS))
 SHELLS = ("headrace.bash", "_headrace", "headrace.fish")
 
@@ -117,7 +117,7 @@ class Completions(unittest.TestCase):
 
     @unittest.skipUnless(shutil.which("bash"), "needs bash")
     def test_bash_offers_what_fits(self):
-        self.assertEqual(self.complete("headrace", "s"), ["serve"])
+        self.assertEqual(self.complete("headrace", "s"), ["serve", "send"])
         self.assertEqual(self.complete("headrace", "serve", "e"), ["echo"])
         self.assertEqual(self.complete("headrace", "serve", "echo", "--m"),
                          ["--model", "--max-connections", "--max-per-address"])

@@ -54,6 +54,8 @@ std::int64_t carry_out(const Submission& request, Operation& operation, SocketRe
       const int ready = ::poll(&entry, 1, 0);
       return ready == 0 ? -EAGAIN : checked(ready < 0 ? ready : entry.revents);
     }
+    case Submission::Call::recvmsg:
+    case Submission::Call::sendmsg:  // datagram_test.cpp: the blocking engine carries them out
     case Submission::Call::none:
       break;
   }

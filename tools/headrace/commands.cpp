@@ -15,12 +15,13 @@ namespace {
 
 constexpr std::array<Command, 8> kCommands{{
     {"serve", "SERVICE", "run a service under any I/O model", serve_command},
-    {"connect", "ADDR", "interactive or piped client", nullptr},
-    {"send", "ADDR", "datagrams out", nullptr},
-    {"receive", "ADDR", "datagrams in", nullptr},
+    {"connect", "ADDR", "interactive or piped client", connect_command},
+    {"send", "ADDR [TEXT]", "datagrams out: text, lines, digits; broadcast, multicast",
+     send_command},
+    {"receive", "ADDR", "datagrams in, with their senders", receive_command},
     {"chat", "ADDR", "terminal chat", nullptr},
     {"bench", "ADDR", "load a server and measure it", bench_command},
-    {"watch", "", "TCP states, live", nullptr},
+    {"watch", "[FILTER]", "TCP states, live", watch_command},
     {"models", "", "list the I/O models and what this machine can run", models_command},
 }};
 

@@ -16,7 +16,11 @@ using Words = std::vector<std::string>;
 
 // What each command does with its words: an exit status. One is defined beside its options.
 [[nodiscard]] int serve_command(const Words& words);
+[[nodiscard]] int connect_command(const Words& words);
+[[nodiscard]] int send_command(const Words& words);
+[[nodiscard]] int receive_command(const Words& words);
 [[nodiscard]] int bench_command(const Words& words);
+[[nodiscard]] int watch_command(const Words& words);
 [[nodiscard]] int models_command(const Words& words);
 
 /// A row of the table of commands. Static storage.

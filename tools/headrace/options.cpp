@@ -188,7 +188,9 @@ int Options::parse_and_run(const Words& words, const std::function<int()>& run) 
   } catch (const CLI::ParseError& error) {
     return complain_about(in_our_words(error));
   }
-  if (const Words rest = app.remaining(); !rest.empty()) return complain_about_rest(words, rest);
+  Words rest = app.remaining();
+  std::erase(rest, "--");  // CLI11 leaves it where extras are allowed; what follows is arguments
+  if (!rest.empty()) return complain_about_rest(words, rest);
   return run();
 }
 

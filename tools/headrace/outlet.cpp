@@ -1,16 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// How a line is written without waiting, whatever the descriptor is:
-//
-// - A pipe or terminal is opened a second time through /proc/self/fd with O_NONBLOCK. Setting that
-// flag on the
-//   descriptor itself would set it for everybody who shares the open file: the shell, a pager, our
-//   own stdout.
-// - A socket (the journal's) takes send(2) with MSG_DONTWAIT.
-// - Anything else, or where that is not allowed, is asked by poll(2) before each write(2). On a
-// pipe POLLOUT promises
-//   room for PIPE_BUF bytes, unless another process takes it in between: hence only the last
-//   resort.
+// How a line is written without waiting, whatever the descriptor is (unblocked.hpp). On a pipe that
+// could not be opened a second time POLLOUT promises room for PIPE_BUF bytes, unless another
+// process takes it in between.
 //
 // A write of at most PIPE_BUF bytes to a pipe is all or nothing (pipe(7)): lines of several
 // processes never mix. SIGPIPE must be ignored.
@@ -23,10 +15,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-#include <fmt/format.h>
 
 namespace headrace::tool {
 
@@ -34,24 +23,12 @@ namespace {
 
 constexpr std::size_t kMostWaiting = 64 * 1024;
 
-int open_again(int descriptor) {
-  const std::string path = fmt::format("/proc/self/fd/{}", descriptor);
-  return ::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-}
-
 }  // namespace
 
-Outlet::Outlet(int descriptor, Notice notice)
-    : descriptor_{descriptor}, notice_{notice}, owner_{::getpid()} {
-  struct stat file{};
-  if (::fstat(descriptor, &file) != 0) return;
-  if (S_ISSOCK(file.st_mode)) way_ = Way::socket;
-  if (!S_ISFIFO(file.st_mode) && !S_ISCHR(file.st_mode)) return;
-  // A regular file is not opened again: the new open file would have an offset of its own.
-  if (const int again = open_again(descriptor); again >= 0) {
-    descriptor_ = again;
-    way_ = Way::reopened;
-  }
+Outlet::Outlet(int descriptor, Notice notice) : notice_{notice}, owner_{::getpid()} {
+  const Unblocked used = unblocked(descriptor, O_WRONLY);
+  descriptor_ = used.descriptor;
+  way_ = used.way;
 }
 
 Outlet::~Outlet() {

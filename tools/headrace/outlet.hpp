@@ -11,6 +11,8 @@
 
 #include <sys/types.h>
 
+#include "unblocked.hpp"
+
 namespace headrace::tool {
 
 /// Writes whole lines to a descriptor that somebody else may be slow to read, or may have closed.
@@ -37,8 +39,6 @@ class Outlet {
   void finish(std::chrono::milliseconds patience);
 
  private:
-  enum class Way : std::uint8_t { reopened, socket, polled };
-
   [[nodiscard]] bool drain();
   [[nodiscard]] ssize_t write_some(std::string_view bytes) const;
   [[nodiscard]] bool is_writable_within(std::chrono::milliseconds limit) const;

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: MIT
+//
+// The operations on datagram sockets: receive from whoever sends, send to somebody, post (a send
+// that is not told how it went). Each datagram comes and goes whole.
+//
+// Not here: how sockets are made (datagram_sockets.cpp), deadlines and cancelling (the engines).
+#include <cerrno>
+#include <cstring>
+
+#include "engines/datagram_side.hpp"
+#include "engines/engine_core.hpp"
+
+namespace headrace::detail {
+
+namespace {
+
+Verdict must_wait(SocketRecord& socket, WaitFor direction) noexcept {
+  socket.ready[static_cast<std::size_t>(direction)] = false;
+  return Verdict::would_wait;
+}
+
+// An error belongs to one datagram, or to one sent before: it says nothing about the socket.
+Verdict fail_operation(Operation& operation, std::int64_t answer) noexcept {
+  return finish(operation, Failure::from_errno(operation.type->call, static_cast<int>(-answer)));
+}
+
+bool is_again(std::int64_t answer) noexcept { return answer == -EAGAIN || answer == -EWOULDBLOCK; }
+
+const Outgoing& outgoing_of(const Operation& operation) noexcept {
+  return *static_cast<const Outgoing*>(operation.target);
+}
+
+// receive_from: recvmsg(2) into a block of the engine's.
+
+void tell_datagram(SocketRecord& socket, const Operation& operation) noexcept {
+  const Lease& lease = operation.lease;
+  const auto* const bytes = reinterpret_cast<const std::byte*>(lease.block) + lease.begin;
+  socket.engine->observer()->datagram(*socket.datagram, head_of(lease.block).sender,
+                                      {bytes, lease.size});
+}
+
+Verdict take_received(Operation& operation, SocketRecord& socket, std::int64_t answer) noexcept {
+  BufferBlock* const block = operation.lease.block;
+  if (answer < 0) {
+    if (block != nullptr) block->pool->give(block);
+    if (is_again(answer)) return must_wait(socket, WaitFor::readable);
+    if (answer == -EINTR) return Verdict::progressed;
+    return fail_operation(operation, answer);
+  }
+  operation.lease.begin = BufferPool::kHeadroom;
+  operation.lease.size = static_cast<std::uint32_t>(answer);
+  DatagramTally& tally = *socket.datagram->tally;
+  add(tally.received, 1);
+  add(tally.bytes_received, operation.lease.size);
+  if (head_of(block).truncated) [[unlikely]]
+    add(tally.truncated, 1);
+  if ((socket.flags & SocketRecord::kWatched) != 0) [[unlikely]]
+    tell_datagram(socket, operation);
+  return finish(operation);
+}
+
+Verdict attempt_receive_from(Operation& operation, SocketRecord& socket) noexcept {
+  BufferBlock* const block = socket.engine->buffers.take();
+  operation.lease.block = block;
+  if (block == nullptr) return finish(operation, {"mmap", ENOMEM, Errc::out_of_memory});
+  return take_received(
+      operation, socket,
+      receive_datagram(socket.descriptor, block, socket.receive_flags, *socket.datagram));
+}
+
+void describe_receive_from(const Operation&, const SocketRecord& socket,
+                           Submission& request) noexcept {
+  request = {Submission::Call::recvmsg, socket.descriptor, nullptr, BufferPool::kCapacity,
+             socket.receive_flags};
+}
+
+// send_to: sendmsg(2).
+
+// A Unix socket that is not connected is writable whatever its receiver's queue is like: nothing
+// would tell when to try again.
+int send_flags(const Operation& operation, const SocketRecord& socket) noexcept {
+  const bool never_waits =
+      socket.transport == Transport::unix_datagram && outgoing_of(operation).to != nullptr;
+  return MSG_NOSIGNAL | (never_waits ? MSG_DONTWAIT : 0);
+}
+
+Verdict take_sent(Operation& operation, SocketRecord& socket, std::int64_t answer) noexcept {
+  DatagramTally& tally = *socket.datagram->tally;
+  if (answer >= 0) {
+    add(tally.sent, 1);
+    add(tally.bytes_sent, static_cast<std::uint64_t>(answer));
+    return finish(operation);
+  }
+  if (answer == -EINTR) return Verdict::progressed;
+  if (is_again(answer)) {
+    if ((send_flags(operation, socket) & MSG_DONTWAIT) == 0)
+      return must_wait(socket, WaitFor::writable);
+    return finish(operation, {"sendmsg", EAGAIN, Errc::would_wait});
+  }
+  add(tally.failed, 1);
+  return fail_operation(operation, answer);
+}
+
+Verdict attempt_send_to(Operation& operation, SocketRecord& socket) noexcept {
+  return take_sent(
+      operation, socket,
+      send_datagram(socket.descriptor, outgoing_of(operation), send_flags(operation, socket)));
+}
+
+void describe_send_to(const Operation& operation, const SocketRecord& socket,
+                      Submission& request) noexcept {
+  request = {Submission::Call::sendmsg, socket.descriptor, operation.target, 1,
+             send_flags(operation, socket)};
+}
+
+// post: the same, but a failure is counted and that is all.
+
+Verdict take_posted(Operation& operation, SocketRecord& socket, std::int64_t answer) noexcept {
+  const Verdict verdict = take_sent(operation, socket, answer);
+  if (verdict != Verdict::finished || answer >= 0) return verdict;
+  if (is_again(answer)) add(socket.datagram->tally->failed, 1);
+  return finish(operation);
+}
+
+Verdict attempt_post(Operation& operation, SocketRecord& socket) noexcept {
+  return take_posted(
+      operation, socket,
+      send_datagram(socket.descriptor, outgoing_of(operation), send_flags(operation, socket)));
+}
+
+}  // namespace
+
+msghdr receiving_into(BufferBlock* block, iovec& bytes) noexcept {
+  DatagramHead& head = head_of(block);
+  bytes = {BufferPool::bytes_in(block), BufferPool::kCapacity};
+  return {.msg_name = head.sender.data(),
+          .msg_namelen = Endpoint::kCapacity,
+          .msg_iov = &bytes,
+          .msg_iovlen = 1,
+          .msg_control = head.control,
+          .msg_controllen = DatagramHead::kControl,
+          .msg_flags = 0};
+}
+
+void take_head(BufferBlock* block, const msghdr& message, DatagramSide& side) noexcept {
+  DatagramHead& head = head_of(block);
+  head.sender.set_size(message.msg_namelen);
+  head.truncated = (message.msg_flags & MSG_TRUNC) != 0;
+  // There is one only once datagrams have been dropped.
+  if (message.msg_controllen != 0) [[unlikely]] {
+    std::uint32_t dropped = 0;
+    std::memcpy(&dropped, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof dropped);
+    raise_to(*side.dropped, dropped);
+  }
+}
+
+ssize_t receive_datagram(int descriptor, BufferBlock* block, int flags,
+                         DatagramSide& side) noexcept {
+  iovec bytes{};
+  msghdr message = receiving_into(block, bytes);
+  const ssize_t answer = sys::recvmsg(descriptor, &message, flags);
+  if (answer >= 0) take_head(block, message, side);
+  return answer;
+}
+
+ssize_t send_datagram(int descriptor, const Outgoing& outgoing, int flags) noexcept {
+  iovec bytes{};
+  const msghdr message = sending(outgoing, bytes);
+  return sys::sendmsg(descriptor, &message, flags);
+}
+
+// sendmsg(2) takes what it only reads without `const`.
+msghdr sending(const Outgoing& outgoing, iovec& bytes) noexcept {
+  bytes = {const_cast<std::byte*>(outgoing.bytes.data()), outgoing.bytes.size()};
+  msghdr message{};
+  if (outgoing.to != nullptr) {
+    message.msg_name = const_cast<void*>(outgoing.to->data());
+    message.msg_namelen = outgoing.to->size();
+  }
+  message.msg_iov = &bytes;
+  message.msg_iovlen = 1;
+  return message;
+}
+
+const OperationType receive_from_operation{"recvmsg",
+                                           WaitFor::readable,
+                                           true,
+                                           false,
+                                           false,
+                                           attempt_receive_from,
+                                           start_with<attempt_receive_from>,
+                                           take_received,
+                                           describe_receive_from,
+                                           nullptr};
+const OperationType send_to_operation{"sendmsg",
+                                      WaitFor::writable,
+                                      false,
+                                      false,
+                                      false,
+                                      attempt_send_to,
+                                      start_with<attempt_send_to>,
+                                      take_sent,
+                                      describe_send_to,
+                                      nullptr};
+const OperationType post_operation{
+    "sendmsg",   WaitFor::writable, false,  false, false, attempt_post, start_with<attempt_post>,
+    take_posted, describe_send_to,  nullptr};
+
+}  // namespace headrace::detail

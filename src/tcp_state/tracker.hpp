@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+//
+// What several sources say, put together by a connection's two ends: since when it is in its state,
+// and which changes there were. Pure bookkeeping: nothing here asks the kernel.
+//
+// No source knows all. A snapshot misses what is short; a trace event says CLOSED where TIME-WAIT
+// begins, knows no network namespace and comes before the socket was ever looked at; a message
+// about an ended socket names no state. So a way out is held until the next look shows where it
+// led.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "headrace/tcp_state.hpp"
+#include "tcp_state/trace_line.hpp"
+
+namespace headrace::tcp {
+
+class Tracker {
+ public:
+  /// A look begins. `whole`: a socket that is not among its rows has ended; else it may only have
+  /// left the states that are looked at.
+  void begin_look(std::int64_t now, bool whole);
+  /// A row of it. What it makes known is left in `sighting`: age and owner.
+  void row(TcpSighting& sighting);
+  /// All rows were there, at `until` at the latest.
+  void end_look(std::int64_t until);
+  /// The rows did not all come: nothing is concluded from those that did not.
+  void abandon_look();
+
+  void trace(const TraceRecord& record);
+  void destroyed(const TcpSocket& socket, std::int64_t now);
+
+  /// Calls `hears(const TcpEvent&)` for the events so far, in the order of their time.
+  template <class Hears>
+  void deliver(Hears hears) {
+    sort_news();
+    for (News& news : news_) {
+      news.event.socket = &news.socket;
+      hears(static_cast<const TcpEvent&>(news.event));
+    }
+    news_.clear();
+  }
+
+  /// Who was last seen to hold a socket that nobody holds any more; nobody when it is not known.
+  [[nodiscard]] TcpOwner last_owner(const TcpSocket& socket) const noexcept;
+
+  /// Trace events of sockets that never turned up.
+  [[nodiscard]] std::uint64_t foreign() const noexcept { return foreign_; }
+
+  /// Other sockets are meant from now on.
+  void forget();
+
+ private:
+  struct Key {
+    TcpEndpoint local;
+    TcpEndpoint remote;
+    std::uint64_t cookie = 0;  // of a listener: several may share a port
+    bool operator==(const Key&) const = default;
+  };
+  struct Hash {
+    std::size_t operator()(const Key& key) const noexcept;
+  };
+  struct Connection {
+    TcpState state = TcpState::closed;
+    bool since_known = false;
+    std::uint32_t look = 0;  // the last that had it
+    std::int64_t since = 0;
+    std::int64_t left = 0;  // a way out was seen then; 0: none
+    TcpSource left_by = TcpSource::snapshot;
+    std::uint64_t cookie = 0;
+    TcpOwner owner{};
+    std::unique_ptr<TcpSocket> final;  // its last figures
+  };
+  struct Held {  // trace events of a socket not seen yet
+    std::vector<TraceRecord> records;
+    std::uint32_t look = 0;
+  };
+  struct News {
+    TcpEvent event;
+    TcpSocket socket;
+  };
+  using Connections = std::unordered_map<Key, Connection, Hash>;
+
+  static Key key_of(const TcpSocket& socket) noexcept;
+  void replay(const Key& key, Connection& connection);
+  void step(const Key& key, Connection& connection, const TraceRecord& record);
+  void begin_again(const Key& key, Connection& connection, TcpState state);
+  void change(const Key& key, Connection& connection, TcpState to, TcpSource source,
+              std::int64_t time, const TcpSocket* socket);
+  void sort_news();
+
+  Connections connections_;
+  std::unordered_map<Key, Held, Hash> held_;
+  std::vector<News> news_;
+  std::size_t held_records_ = 0;
+  std::uint64_t foreign_ = 0;
+  std::uint32_t look_ = 0;
+  std::int64_t now_ = 0;
+  std::int64_t looked_until_ = 0;
+  std::int64_t previous_ = 0;  // when the look before was begun; 0: there was none
+  bool whole_ = true;
+};
+
+}  // namespace headrace::tcp

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: MIT
+#
+# `headrace connect` to datagram sockets: a question and its answer, and what has no answer.
+import os
+import socket
+import threading
+import unittest
+
+from _peers import Client, connect
+from _program import PATIENCE, scratch_directory
+
+
+class Answering:
+    """A datagram server that gives each datagram to `answer(data)`, and sends what it returns: a list.
+
+    A context.
+    """
+
+    def __init__(self, answer, family=socket.AF_INET, at=("127.0.0.1", 0)):
+        self.socket = socket.socket(family, socket.SOCK_DGRAM)
+        self.socket.bind(at)
+        self.socket.settimeout(PATIENCE)
+        self.address = "unix-datagram:" + at if family == socket.AF_UNIX \
+            else "udp://[%s]:%d" % self.socket.getsockname()[:2] if family == socket.AF_INET6 \
+            else "udp://%s:%d" % self.socket.getsockname()
+        self.got = []
+        self.clients = []
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._serve, args=(answer,), daemon=True)
+        self._thread.start()
+
+    def _serve(self, answer):
+        while True:
+            data, client = self.socket.recvfrom(65536)
+            if self._end.is_set():
+                return
+            self.got.append(data)
+            self.clients.append(client)
+            for reply in answer(data):
+                self.socket.sendto(reply, client)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._end.set()
+        with socket.socket(self.socket.family, socket.SOCK_DGRAM) as waker:
+            waker.sendto(b"", self.socket.getsockname())
+        self._thread.join(PATIENCE)
+        self.socket.close()
+
+
+def echo(data):
+    return [data]
+
+
+class Datagrams(unittest.TestCase):
+    def test_one_question_gets_its_answer(self):
+        with Answering(echo) as server:
+            self.assertEqual(connect(server.address, data=b"q"), (0, b"q", ""))
+            self.assertEqual(server.got, [b"q"])
+
+    def test_an_answer_that_comes_late_is_not_lost(self):
+        def late(data):
+            threading.Event().wait(0.5)
+            return [data, data.upper()]
+
+        with Answering(late) as server:
+            self.assertEqual(connect(server.address, data=b"q"), (0, b"qQ", ""))
+
+    def test_wait_is_as_long_as_asked_for(self):
+        def later_than_a_second(data):
+            threading.Event().wait(1.5)
+            return [data]
+
+        with Answering(later_than_a_second) as server:
+            self.assertEqual(connect(server.address, "--wait", "100ms", data=b"q"), (0, b"", ""))
+            self.assertEqual(connect(server.address, "--wait", "3s", data=b"q")[:2], (0, b"q"))
+
+    def test_no_answer_is_no_failure(self):
+        with Answering(lambda data: []) as server:
+            self.assertEqual(connect(server.address, "--wait", "50ms", data=b"x"), (0, b"", ""))
+
+    def test_ipv6_and_unix(self):
+        with Answering(echo, socket.AF_INET6, ("::1", 0)) as server:
+            self.assertEqual(connect(server.address, "--wait", "300ms", data=b"q"), (0, b"q", ""))
+        with scratch_directory() as directory:
+            with Answering(echo, socket.AF_UNIX, os.path.join(directory, "s")) as server:
+                self.assertEqual(connect(server.address, "--wait", "300ms", data=b"q"),
+                                 (0, b"q", ""))
+
+    def test_the_largest_passes_and_a_larger_one_is_cut_into_two(self):
+        with Answering(lambda data: [b"%d " % len(data)]) as server:
+            with scratch_directory() as directory:
+                path = os.path.join(directory, "file")
+                with open(path, "wb") as file:
+                    file.write(b"x" * 65_510)
+                with open(path, "rb") as file, \
+                        Client(server.address, "--wait", "300ms", stdin=file) as client:
+                    self.assertEqual(client.wait(), (0, b"65507 3 ", ""))
+
+    def test_more_than_a_datagram_is_refused(self):
+        with Answering(echo) as server:
+            status, _, err = connect(server.address, "--encoding", "utf-16le", data=b"x" * 40_000)
+        self.assertEqual(status, 1)
+        self.assertIn("80000 bytes are more than the 65507 of a datagram", err)
+
+    def test_forms(self):
+        with Answering(echo) as server:
+            wait = ("--wait", "200ms")
+            text = "你好".encode()
+            self.assertEqual(connect(server.address, *wait, "--encoding", "gb2312", data=text),
+                             (0, text, ""))
+            self.assertEqual(connect(server.address, *wait, "--hex", data=b"00 ff"),
+                             (0, b"00 ff\n", ""))
+            self.assertEqual(server.got, ["你好".encode("gb2312"), b"\x00\xff"])
+
+    def test_where_nobody_receives(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        status, out, err = connect(f"udp://127.0.0.1:{port}", data=b"x")
+        self.assertEqual((status, out), (1, b""))
+        self.assertRegex(err, r"\Aheadrace: send to udp://127\.0\.0\.1:\d+: connection refused "
+                              r"\(\w+\): nobody receives there\n\Z")
+
+    def test_source(self):
+        with Answering(echo) as server:
+            for source in ("127.0.0.7", ":0"):
+                done = connect(server.address, "--source", source, "--wait", "200ms", data=b"q")
+                self.assertEqual(done, (0, b"q", ""))
+            self.assertEqual([host for host, _ in server.clients], ["127.0.0.7", "127.0.0.1"])
+
+    def test_broadcast_is_for_send(self):
+        status, _, err = connect("udp://broadcast:21567")
+        self.assertEqual(status, 2)
+        self.assertIn("headrace send", err)
+
+
+if __name__ == "__main__":
+    unittest.main()
