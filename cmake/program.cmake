@@ -15,13 +15,15 @@ find_package(CLI11 REQUIRED)
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(nlohmann_json REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(libedit REQUIRED IMPORTED_TARGET libedit)
 
 add_library(headrace_program_objects OBJECT ${program_sources})
 target_include_directories(headrace_program_objects PUBLIC
   ${PROJECT_SOURCE_DIR}/tools/headrace ${PROJECT_SOURCE_DIR}/src)
 target_compile_definitions(headrace_program_objects PUBLIC HEADRACE_VERSION="${PROJECT_VERSION}")
 target_link_libraries(headrace_program_objects PUBLIC
-  headrace fmt::fmt spdlog::spdlog nlohmann_json::nlohmann_json CLI11::CLI11)
+  headrace fmt::fmt spdlog::spdlog nlohmann_json::nlohmann_json CLI11::CLI11 PkgConfig::libedit)
 
 # Under sanitizers the program is not optimized: CLI11 and JSON alone would take minutes.
 if(HEADRACE_SANITIZE)

@@ -12,7 +12,8 @@ _headrace_values() {  # what may follow the option $1; nothing where only the us
     --encoding) echo utf-8 gb2312 gbk gb18030 big5 shift_jis euc-jp euc-kr utf-16le \
       koi8-r latin1 windows-1252 ;;
     --interface) if [[ -d /sys/class/net ]]; then ls /sys/class/net; fi ;;
-    --file) compgen -f ;;
+    --slow) echo drop-oldest disconnect ;;
+    --file | --history-file) compgen -f ;;
   esac
 }
 
@@ -20,7 +21,8 @@ _headrace_options() {  # the options of the command $1
   case $1 in
     serve)
       echo -h --help --listen --model --workers --backlog --max-connections --max-per-address --idle-timeout \
-        --drain --stats --log-format --interactive -v --verbose
+        --drain --stats --log-format --interactive -v --verbose --history --slow --max-line --rate-limit \
+        --outbox --history-file
       ;;
     connect)
       echo -h --help --encoding --crlf --hex --source --timeout --retry --wait --linger
@@ -32,6 +34,7 @@ _headrace_options() {  # the options of the command $1
       echo -h --help --broadcast --join --interface --count --timeout --buffer --kernel-buffer --encoding --hex \
         --json --raw -v --verbose
       ;;
+    chat) echo -h --help --nick --encoding --timeout ;;
     bench) echo -h --help -c --connections --size -d --duration -n --messages --in-flight --timeout --verify --json ;;
     models) echo -h --help --json ;;
     help) ;;
@@ -44,7 +47,8 @@ _headrace_takes_value() {
     --listen | --model | --workers | --backlog | --max-connections | --max-per-address | --idle-timeout | --drain | \
       --stats | --log-format | -c | --connections | --size | -d | --duration | -n | --messages | --in-flight | \
       --timeout | --file | --count | --interval | --encoding | --ttl | --interface | --join | --buffer | \
-      --kernel-buffer | --source | --retry | --wait | --linger) return 0 ;;
+      --kernel-buffer | --source | --retry | --wait | --linger | --history | --slow | --max-line | --rate-limit | \
+      --outbox | --history-file | --nick) return 0 ;;
   esac
   return 1
 }
@@ -55,15 +59,15 @@ _headrace() {
   if [[ $word == '=' ]]; then word=''; fi
   if [[ $before == '=' ]]; then before=${COMP_WORDS[COMP_CWORD - 2]}; fi
   if ((COMP_CWORD == 1)); then
-    choices="serve connect send receive bench models help $(_headrace_options '')"
+    choices="serve connect send receive chat bench models help $(_headrace_options '')"
   elif _headrace_takes_value "$before"; then
     choices=$(_headrace_values "$before")
   elif [[ $word == -* ]]; then
     choices=$(_headrace_options "$command")
   elif [[ $command == serve ]]; then
-    choices="echo discard reply talk $(_headrace_options serve)"
+    choices="echo discard reply talk chat $(_headrace_options serve)"
   elif [[ $command == help ]]; then
-    choices='serve connect send receive bench models'
+    choices='serve connect send receive chat bench models'
   else
     choices=$(_headrace_options "$command")
   fi

@@ -8,8 +8,8 @@
 set -euo pipefail
 
 build='g++ cmake ninja-build make pkg-config libcli11-dev libfmt-dev libspdlog-dev nlohmann-json3-dev libmnl-dev
-  libgtest-dev libgmock-dev'
-tests='python3 netcat-openbsd socat iproute2 procps strace mandoc'
+  libedit-dev libgtest-dev libgmock-dev'
+tests='python3 netcat-openbsd socat iproute2 procps strace mandoc tmux'
 checks='git clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev valgrind'
 
 wanted=()

@@ -6,8 +6,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string_view>
 
+#include "headrace/address.hpp"
 #include "headrace/result.hpp"
 #include "headrace/service.hpp"
 
@@ -17,6 +19,12 @@ namespace headrace::services {
 enum class WhenSlow : std::uint8_t {
   drop_oldest,  ///< it misses the oldest lines, and is told how many
   disconnect,   ///< its connection is closed
+};
+
+/// Members who come in at one address of the server speak another encoding than UTF-8.
+struct ChatEncoding {
+  Address at;                 ///< of TCP only the port counts; it is not 0
+  std::string_view encoding;  ///< as `iconv -l` lists it
 };
 
 struct ChatOptions {
@@ -32,6 +40,8 @@ struct ChatOptions {
   std::size_t outbox = std::size_t{256} * 1024;
   /// A file that keeps what was said, for the next server; "": none.
   std::string_view history_file{};
+  /// Borrowed until the rooms are closed.
+  std::span<const ChatEncoding> encodings{};
 };
 
 /// Since the rooms were opened.
@@ -55,8 +65,9 @@ struct KeptHistory {
 /// The rooms that the members of one server, or of several in this process, share. Thread-safe.
 class ChatRooms {
  public:
-  /// Fails when the history file cannot be opened, is in use by another server (`address_in_use`),
-  /// or is no such file (`not_supported`).
+  /// Fails when an encoding is unknown (`not_supported`, "iconv_open"), when the history file
+  /// cannot be opened, is in use by another server (`address_in_use`), or is no such file
+  /// (`not_supported`).
   [[nodiscard]] static Result<ChatRooms> open(const ChatOptions& options);
 
   ChatRooms(ChatRooms&& other) noexcept;

@@ -8,7 +8,7 @@ import unittest
 from _program import run
 
 COMMANDS = ("serve", "connect", "send", "receive", "bench", "models")
-LATER = ("chat", "watch")
+LATER = ()
 MODELS = ("iterative", "process", "prefork", "thread", "pool", "polling", "select", "poll",
           "epoll-level", "epoll-edge", "io_uring")
 

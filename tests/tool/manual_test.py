@@ -10,7 +10,7 @@ import unittest
 
 from _program import PATIENCE, SOURCE, run
 
-COMMANDS = ("serve", "connect", "send", "receive", "bench", "models")
+COMMANDS = ("serve", "connect", "send", "receive", "chat", "bench", "models")
 PAGES = ("headrace", *("headrace-" + command for command in COMMANDS))
 SHELLS = ("headrace.bash", "_headrace", "headrace.fish")
 

@@ -33,7 +33,7 @@ std::string model_names() {
 void add_serve_options(Options& options, ServeArguments& to) {
   ServeOptions& server = to.options;
   const std::string default_address{ServeOptions{}.listen.texts().front()};
-  options.add_list("--listen", "ADDR", to.listen, parse_stream_address,
+  options.add_list("--listen", "ADDR", to.listen, parse_listen_address,
                    fmt::format("where; may be repeated (default {})", default_address));
   options.add("--model", "NAME", server.model, parse_model,
               fmt::format("how connections are served (default {})", info(server.model).name));
@@ -74,6 +74,9 @@ int check_and_serve(const Options& options, const std::string& service, ServeArg
   if (*known == "talk" && arguments.interactive)
     return options.complain_about("--interactive: what is typed goes to the client of talk");
   if (const std::string wrong = arguments.chat.why_not(*known); !wrong.empty())
+    return options.complain_about(wrong);
+  if (const std::string wrong = arguments.chat.take_encodings(*known, arguments.listen);
+      !wrong.empty())
     return options.complain_about(wrong);
   if (*known == "chat") arguments.options.idle_timeout = Deadline::never();
   if (arguments.idle_timeout) arguments.options.idle_timeout = *arguments.idle_timeout;

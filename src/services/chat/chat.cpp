@@ -5,11 +5,14 @@
 // writer never holds up anybody else: what the member does not read stays in the room's ring.
 #include "headrace/chat.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <optional>
 #include <utility>
 
 #include "headrace/engine.hpp"
 #include "headrace/task_scope.hpp"
+#include "headrace/transcoder.hpp"
 #include "services/chat/history_file.hpp"
 #include "services/chat/lines.hpp"
 #include "services/chat/local_hub.hpp"
@@ -42,6 +45,9 @@ ChatRooms& ChatRooms::operator=(ChatRooms&& other) noexcept = default;
 ChatRooms::~ChatRooms() = default;
 
 Result<ChatRooms> ChatRooms::open(const ChatOptions& options) {
+  for (const ChatEncoding& one : options.encodings)
+    if (const auto known = Transcoder::open(one.encoding, "UTF-8"); !known)
+      return std::unexpected(known.error());
   auto file = HistoryFile::open(options.history_file);
   if (!file) return std::unexpected(file.error());
   auto state = std::make_unique<State>(options, std::move(*file));
@@ -89,13 +95,53 @@ class Pace {
   Deadline::TimePoint due_{};
 };
 
+/// The encoding of a member, if it is not UTF-8.
+struct Translation {
+  Transcoder from;
+  Transcoder to;
+  std::uint64_t told_invalid = 0;
+};
+
 struct Connection {
   ChatRooms::State& rooms;
   Stream& peer;
   Session session;
   LineReader lines;
   Pace pace;
+  std::optional<Translation> translation{};
+
+  void add(std::string_view bytes) {
+    if (!translation) return lines.add(bytes);
+    lines.add(text_of(translation->from.convert(bytes_of(bytes))));
+    const std::uint64_t invalid = translation->from.invalid();
+    rooms.counters.invalid += invalid - std::exchange(translation->told_invalid, invalid);
+  }
+  /// Valid until the next call.
+  ByteView encoded(std::string_view text) {
+    return translation ? translation->to.convert(bytes_of(text)) : bytes_of(text);
+  }
 };
+
+/// By which of the addresses with an encoding the member has come in; null: none.
+const ChatEncoding* encoding_of(const Address& local, std::span<const ChatEncoding> encodings) {
+  const auto is_here = [&](const ChatEncoding& one) {
+    return one.at.transport() == local.transport() && one.at.port() == local.port() &&
+           one.at.path() == local.path();
+  };
+  const auto found = std::ranges::find_if(encodings, is_here);
+  return found == encodings.end() ? nullptr : &*found;
+}
+
+/// False when there is no memory for it.
+bool translate(Connection& at) {
+  const ChatEncoding* const found = encoding_of(at.peer.local(), at.rooms.options.encodings);
+  if (found == nullptr) return true;
+  auto from = Transcoder::open(found->encoding, "UTF-8");
+  auto to = Transcoder::open("UTF-8", found->encoding);
+  if (!from || !to) return false;
+  at.translation.emplace(std::move(*from), std::move(*to));
+  return true;
+}
 
 /// Takes what has come line by line; false when the member has quit or the wait was cancelled.
 Task<bool> take_lines(Connection& at) {
@@ -122,7 +168,7 @@ Task<> read_lines(Connection& at) {
     {
       const auto bytes = co_await at.peer.receive();
       if (bytes) {
-        at.lines.add(text_of(*bytes));
+        at.add(text_of(*bytes));
       } else {
         how = bytes.error().code == Errc::draining    ? "has left: the server stops"
               : bytes.error().code == Errc::timed_out ? "has left: nothing said for too long"
@@ -151,7 +197,7 @@ Task<> write_lines(Connection& at) {
       if (!rung) break;
       continue;
     }
-    const auto sent = co_await at.peer.send(bytes_of(*text));
+    const auto sent = co_await at.peer.send(at.encoded(*text));
     if (!sent || at.session.mailbox().is_overrun()) break;
   }
   (void)at.session.mailbox().ends().try_send({});
@@ -170,7 +216,8 @@ Task<> chat(ChatRooms& rooms, Stream peer) {
                         .pace = Pace{state.options.rate_limit}};
   auto& ends = connection.session.mailbox().ends();
   TaskScope tasks{peer.engine()};
-  const bool starts = tasks.spawn(write_lines(connection)) && tasks.spawn(read_lines(connection));
+  const bool starts = translate(connection) && tasks.spawn(write_lines(connection)) &&
+                      tasks.spawn(read_lines(connection));
   if (starts) {
     (void)co_await ends.receive(peer.engine());  // the reader's end, the writer's, or an overrun
     const bool overrun = connection.session.mailbox().is_overrun();

@@ -10,7 +10,7 @@ namespace headrace::chat {
 namespace {
 
 /// What the hub itself writes around names, and what begins a command.
-constexpr std::string_view kReserved = "<>*/,:\"'`\\[]";
+constexpr std::string_view kReserved = "<>*/,:\"'`[]";
 
 /// Accents that stand by themselves: what they are put on exists as one character, which looks the
 /// same.
@@ -48,11 +48,13 @@ std::string_view why_not_a_name(std::string_view name) noexcept {
     const auto [character, size] = text::decode(name);
     if (size == 0 || character == text::kReplacement) return "has bytes that are no text";
     if (text::is_blank(character)) return "has white space or a character that is not seen in it";
+    // What hid something has been escaped before it comes here.
+    if (character == '\\') return "has a backslash or a character that is not seen in it";
     if (is_loose_accent(character)) return "has an accent apart from its letter in it";
     const char32_t narrow =
         character >= 0xFF01 && character <= 0xFF5E ? character - 0xFF01 + '!' : character;
     if (narrow < 0x80 && kReserved.find(static_cast<char>(narrow)) != kReserved.npos)
-      return "has one of < > * / , : [ ] \\ or a quotation mark in it";
+      return "has one of < > * / , : [ ] or a quotation mark in it";
     if (++length > kLongestName) return "is longer than 32 characters";
     name.remove_prefix(size);
   }

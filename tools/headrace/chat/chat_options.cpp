@@ -5,8 +5,9 @@
 
 #include <fmt/format.h>
 
+#include "headrace/transcoder.hpp"
 #include "options.hpp"
-#include "units.hpp"
+#include "values.hpp"
 
 namespace headrace::tool {
 
@@ -53,6 +54,42 @@ void add_chat_options(Options& options, ChatArguments& to) {
               "chat: keeps what was said for the next server (default none)");
 }
 
+namespace {
+
+constexpr std::string_view kEncoding = "?encoding=";
+
+}  // namespace
+
+Parsed<std::string> parse_listen_address(std::string_view text) {
+  const std::size_t query = text.find(kEncoding);
+  const auto address = parse_stream_address(text.substr(0, query));
+  if (!address || query == text.npos) return address;
+  const std::string_view name = text.substr(query + kEncoding.size());
+  if (name.empty() || name.contains('/') || !Transcoder::open(name, "UTF-8"))
+    return std::unexpected(
+        fmt::format("no encoding is called '{}'; 'iconv -l' lists those there are", name));
+  return std::string{text};
+}
+
+std::string ChatArguments::take_encodings(std::string_view service,
+                                          std::vector<std::string>& listen) {
+  for (std::string& text : listen) {
+    const std::size_t query = text.find(kEncoding);
+    if (query == text.npos) continue;
+    if (service != "chat")
+      return fmt::format("--listen: an encoding is for chat; {} has none", service);
+    const auto address = Address::parse(std::string_view{text}.substr(0, query));
+    if (!address->is_unix() && address->port() == 0)
+      return "--listen: with an encoding the port must be given; 0 is any";
+    encoding_names.push_back(text.substr(query + kEncoding.size()));
+    encodings.push_back({.at = *address, .encoding = {}});
+    text.resize(query);
+  }
+  for (std::size_t index = 0; index < encodings.size(); ++index)
+    encodings[index].encoding = encoding_names[index];
+  return "";
+}
+
 std::string ChatArguments::why_not(std::string_view service) const {
   if (service == "chat") {
     if (max_line.value_or(0) > outbox.value_or(services::ChatOptions{}.outbox))
@@ -78,6 +115,7 @@ services::ChatOptions ChatArguments::options() const {
   options.rate_limit = rate_limit.value_or(options.rate_limit);
   options.outbox = static_cast<std::size_t>(outbox.value_or(options.outbox));
   if (history_file) options.history_file = *history_file;
+  options.encodings = encodings;
   return options;
 }
 

@@ -7,8 +7,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "headrace/chat.hpp"
+#include "units.hpp"
 
 namespace headrace::tool {
 
@@ -22,12 +24,20 @@ struct ChatArguments {
   std::optional<unsigned> rate_limit;
   std::optional<std::uint64_t> outbox;
   std::optional<std::string> history_file;
+  std::vector<std::string> encoding_names;  // by address, as in `encodings`
+  std::vector<services::ChatEncoding> encodings;
 
   /// What is wrong with them for `service`, a sentence; "" if nothing is.
   [[nodiscard]] std::string why_not(std::string_view service) const;
-  /// Borrows the name of the file.
+  /// Takes "?encoding=NAME" off the addresses that have it; a sentence, if that cannot be.
+  [[nodiscard]] std::string take_encodings(std::string_view service,
+                                           std::vector<std::string>& listen);
+  /// Borrows from this.
   [[nodiscard]] services::ChatOptions options() const;
 };
+
+/// An address of a stream, as it was written, with "?encoding=NAME" or without.
+[[nodiscard]] Parsed<std::string> parse_listen_address(std::string_view text);
 
 void add_chat_options(Options& options, ChatArguments& to);
 
