@@ -51,6 +51,10 @@ class Member:
             if line.decode(self.encoding).startswith(beginning):
                 return line.decode(self.encoding)[:-1]
 
+    def ask(self, command):
+        self.say(command)
+        return self.wait_for("-- in ")
+
     def hears(self, case, *lines):
         for line in lines:
             case.assertEqual(self.line(), line)

@@ -47,7 +47,7 @@ void add_serve_options(Options& options, ServeArguments& to) {
   options.add("--max-per-address", "N", server.max_per_address, parse_limit,
               "from one address (default 256, none for loopback, Unix)");
   options.add("--idle-timeout", "TIME", to.idle_timeout, parse_idle_timeout,
-              "no byte moves for so long: closed (default 10m, chat: never)");
+              "no byte moves for so long: closed; chat: never (default 10m)");
   options.add(
       "--drain", "TIME", server.drain, parse_duration,
       fmt::format("for connections to end after SIGTERM (default {})", written(server.drain)));
