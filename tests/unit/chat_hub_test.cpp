@@ -35,6 +35,20 @@ std::string all_of(Subscription& place) {
   }
 }
 
+/// Ann and Bob in the lobby.
+struct Two {
+  explicit Two(const RoomLimits& limits) : hub{limits} {}
+  ~Two() {
+    hub.leave(*at_bob, "has left");
+    hub.leave(*at_ann, "has left");
+  }
+  LocalHub hub;
+  Hub::Member ann = make_member(hub, 1, "ann");
+  Hub::Member bob = make_member(hub, 2, "bob");
+  std::unique_ptr<Subscription> at_ann = hub.join(ann, "lobby", 0);
+  std::unique_ptr<Subscription> at_bob = hub.join(bob, "lobby", 0);
+};
+
 TEST(ChatHub, ALineReachesEveryoneButItsSender) {
   LocalHub hub{{kRing, WhenSlow::drop_oldest}};
   const auto ann = make_member(hub, 1, "ann");
@@ -54,18 +68,13 @@ TEST(ChatHub, ALineReachesEveryoneButItsSender) {
 }
 
 TEST(ChatHub, WhoLeavesGetsWhatCameBeforeAndNothingAfter) {
-  LocalHub hub{{kRing, WhenSlow::drop_oldest}};
-  const auto ann = make_member(hub, 1, "ann");
-  const auto bob = make_member(hub, 2, "bob");
-  const auto at_ann = hub.join(ann, "lobby", 0);
-  const auto at_bob = hub.join(bob, "lobby", 0);
-  at_ann->publish(Kind::said, "before");
-  hub.leave(*at_bob, "has gone");
-  at_ann->publish(Kind::said, "after");
-  EXPECT_EQ(all_of(*at_bob), "<ann> before\n");
-  EXPECT_TRUE(at_bob->next(100).ended);
-  EXPECT_EQ(all_of(*at_ann), "-- bob is here\n-- bob has gone\n");
-  hub.leave(*at_ann, "has left");
+  Two two{{kRing, WhenSlow::drop_oldest}};
+  two.at_ann->publish(Kind::said, "before");
+  two.hub.leave(*two.at_bob, "has gone");
+  two.at_ann->publish(Kind::said, "after");
+  EXPECT_EQ(all_of(*two.at_bob), "<ann> before\n");
+  EXPECT_TRUE(two.at_bob->next(100).ended);
+  EXPECT_EQ(all_of(*two.at_ann), "-- bob is here\n-- bob has gone\n");
 }
 
 TEST(ChatHub, HistoryIsTheLastLinesThatWereSaidWithTime) {
@@ -96,19 +105,13 @@ TEST(ChatHub, HistoryIsTheLastLinesThatWereSaidWithTime) {
 }
 
 TEST(ChatHub, WhoFallsOutOfTheRingIsToldHowManyLinesItMissed) {
-  LocalHub hub{{1000, WhenSlow::drop_oldest}};
-  const auto ann = make_member(hub, 1, "ann");
-  const auto bob = make_member(hub, 2, "bob");
-  const auto at_ann = hub.join(ann, "lobby", 0);
-  const auto at_bob = hub.join(bob, "lobby", 0);
+  Two two{{1000, WhenSlow::drop_oldest}};
   const std::string text(78, 'x');  // 22 + 6 + 78 + 1 = 107 bytes: nine fit
-  for (int index = 0; index < 46; ++index) at_ann->publish(Kind::said, text);
-  const Batch batch = at_bob->next(100'000);
+  for (int index = 0; index < 46; ++index) two.at_ann->publish(Kind::said, text);
+  const Batch batch = two.at_bob->next(100'000);
   EXPECT_EQ(batch.skipped, 37U);
   EXPECT_EQ(batch.lines, 9U);
-  EXPECT_FALSE(bob.mailbox->is_overrun());
-  hub.leave(*at_bob, "has left");
-  hub.leave(*at_ann, "has left");
+  EXPECT_FALSE(two.bob.mailbox->is_overrun());
 }
 
 TEST(ChatHub, WhoFallsOutOfTheRingIsOverrunWhereThatDisconnects) {
