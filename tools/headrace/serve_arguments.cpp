@@ -33,7 +33,7 @@ std::string model_names() {
 void add_serve_options(Options& options, ServeArguments& to) {
   ServeOptions& server = to.options;
   const std::string default_address{ServeOptions{}.listen.texts().front()};
-  options.add_list("--listen", "ADDR", to.listen, parse_listen_address,
+  options.add_list("--listen", "ADDR", to.listen, parse_address_with_encoding,
                    fmt::format("where; may be repeated (default {})", default_address));
   options.add("--model", "NAME", server.model, parse_model,
               fmt::format("how connections are served (default {})", info(server.model).name));

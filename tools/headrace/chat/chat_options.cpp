@@ -60,7 +60,7 @@ constexpr std::string_view kEncoding = "?encoding=";
 
 }  // namespace
 
-Parsed<std::string> parse_listen_address(std::string_view text) {
+Parsed<std::string> parse_address_with_encoding(std::string_view text) {
   const std::size_t query = text.find(kEncoding);
   const auto address = parse_stream_address(text.substr(0, query));
   if (!address || query == text.npos) return address;

@@ -37,7 +37,7 @@ struct ChatArguments {
 };
 
 /// An address of a stream, as it was written, with "?encoding=NAME" or without.
-[[nodiscard]] Parsed<std::string> parse_listen_address(std::string_view text);
+[[nodiscard]] Parsed<std::string> parse_address_with_encoding(std::string_view text);
 
 void add_chat_options(Options& options, ChatArguments& to);
 
