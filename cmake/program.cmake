@@ -15,6 +15,8 @@ find_package(CLI11 REQUIRED)
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(nlohmann_json REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(libedit REQUIRED IMPORTED_TARGET libedit)
 
 # The page of the HTML report, with Chart.js inside it: the file that the program writes needs nothing else.
 find_file(HEADRACE_CHART_JS chart.min.js PATHS /usr/share/javascript/chart.js /usr/share/nodejs/chart.js/dist
@@ -41,7 +43,7 @@ target_include_directories(headrace_program_objects PUBLIC
   ${PROJECT_SOURCE_DIR}/tools/headrace ${PROJECT_SOURCE_DIR}/src)
 target_compile_definitions(headrace_program_objects PUBLIC HEADRACE_VERSION="${PROJECT_VERSION}")
 target_link_libraries(headrace_program_objects PUBLIC
-  headrace fmt::fmt spdlog::spdlog nlohmann_json::nlohmann_json CLI11::CLI11)
+  headrace fmt::fmt spdlog::spdlog nlohmann_json::nlohmann_json CLI11::CLI11 PkgConfig::libedit)
 
 # Under sanitizers the program is not optimized: CLI11 and JSON alone would take minutes.
 if(HEADRACE_SANITIZE)

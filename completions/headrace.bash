@@ -18,7 +18,8 @@ _headrace_values() {  # what may follow the option $1; nothing where only the us
     --encoding) echo utf-8 gb2312 gbk gb18030 big5 shift_jis euc-jp euc-kr utf-16le \
       koi8-r latin1 windows-1252 ;;
     --interface) if [[ -d /sys/class/net ]]; then ls /sys/class/net; fi ;;
-    --file) compgen -f ;;
+    --slow) echo drop-oldest disconnect ;;
+    --file | --history-file) compgen -f ;;
   esac
 }
 
@@ -26,7 +27,8 @@ _headrace_options() {  # the options of the command $1
   case $1 in
     serve)
       echo -h --help --listen --model --workers --backlog --max-connections --max-per-address --idle-timeout \
-        --drain --stats --log-format --rate-limit --allow-reflect --interactive -v --verbose
+        --drain --stats --log-format --rate-limit --allow-reflect --interactive -v --verbose --history --slow \
+        --max-line --outbox --history-file
       ;;
     connect)
       echo -h --help --encoding --crlf --hex --source --timeout --retry --wait --linger
@@ -38,6 +40,7 @@ _headrace_options() {  # the options of the command $1
       echo -h --help --broadcast --join --interface --count --timeout --buffer --kernel-buffer --encoding --hex \
         --json --raw -v --verbose
       ;;
+    chat) echo -h --help --nick --encoding --timeout ;;
     bench)
       echo -h --help -c --connections --active --size -d --duration -n --messages --in-flight --rate --churn --ramp \
         --warmup --threads --timeout --verify --pid --compare --rounds --models --against --html --json
@@ -56,7 +59,7 @@ _headrace_takes_value() {
       -n | --messages | --in-flight | --rate | --churn | --ramp | --warmup | --threads | --timeout | --pid | \
       --compare | --rounds | --models | --against | --file | --count | --interval | --encoding | --ttl | \
       --interface | --join | --buffer | --kernel-buffer | --source | --retry | --wait | --linger | --format | \
-      --demo) return 0 ;;
+      --demo | --history | --slow | --max-line | --outbox | --history-file | --nick) return 0 ;;
   esac
   return 1
 }
@@ -67,7 +70,7 @@ _headrace() {
   if [[ $word == '=' ]]; then word=''; fi
   if [[ $before == '=' ]]; then before=${COMP_WORDS[COMP_CWORD - 2]}; fi
   if ((COMP_CWORD == 1)); then
-    choices="serve connect send receive bench watch models help $(_headrace_options '')"
+    choices="serve connect send receive chat bench watch models help $(_headrace_options '')"
   elif [[ $before == --html ]]; then
     mapfile -t COMPREPLY < <(compgen -f -- "$word")
     return
@@ -76,13 +79,13 @@ _headrace() {
   elif [[ $word == -* ]]; then
     choices=$(_headrace_options "$command")
   elif [[ $command == serve ]]; then
-    choices="echo discard reply talk $(_headrace_options serve)"
+    choices="echo discard reply talk chat $(_headrace_options serve)"
   elif [[ $command == watch && $before == state ]]; then
     choices='listen syn-sent syn-received established fin-wait-1 fin-wait-2 close-wait closing last-ack time-wait'
   elif [[ $command == watch ]]; then
     choices='pid state'
   elif [[ $command == help ]]; then
-    choices='serve connect send receive bench watch models'
+    choices='serve connect send receive chat bench watch models'
   else
     choices=$(_headrace_options "$command")
   fi

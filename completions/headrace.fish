@@ -8,19 +8,21 @@ complete -c headrace -n __fish_use_subcommand -a serve -d 'Run a service under a
 complete -c headrace -n __fish_use_subcommand -a connect -d 'Interactive or piped client'
 complete -c headrace -n __fish_use_subcommand -a send -d 'Datagrams out'
 complete -c headrace -n __fish_use_subcommand -a receive -d 'Datagrams in'
+complete -c headrace -n __fish_use_subcommand -a chat -d 'Terminal chat'
 complete -c headrace -n __fish_use_subcommand -a bench -d 'Load a server and measure it'
 complete -c headrace -n __fish_use_subcommand -a watch -d 'See what TCP does on this machine'
 complete -c headrace -n __fish_use_subcommand -a models -d 'List the I/O models and what this machine can run'
 complete -c headrace -n __fish_use_subcommand -a help -d 'Options and examples of a command'
 complete -c headrace -s h -l help -d 'Show the options'
 complete -c headrace -n __fish_use_subcommand -l version -d 'Show the version'
-complete -c headrace -n '__fish_seen_subcommand_from help' -a 'serve connect send receive bench watch models'
+complete -c headrace -n '__fish_seen_subcommand_from help' -a 'serve connect send receive chat bench watch models'
 
 set -l serve -n '__fish_seen_subcommand_from serve'
 complete -c headrace $serve -a echo -d 'Send back what is received'
 complete -c headrace $serve -a discard -d 'Throw away what is received'
 complete -c headrace $serve -a reply -d 'Answer once, and close'
 complete -c headrace $serve -a talk -d 'You answer, one client after another'
+complete -c headrace $serve -a chat -d 'Rooms of people with nc, or headrace chat'
 complete -c headrace $serve -x -l listen -d 'Where; may be repeated'
 complete -c headrace $serve -x -l model -d 'How connections are served' \
     -a 'iterative process prefork thread pool polling select poll epoll-level epoll-edge io_uring'
@@ -32,10 +34,15 @@ complete -c headrace $serve -x -l idle-timeout -d 'No byte moves for so long' -a
 complete -c headrace $serve -x -l drain -d 'For connections to end after SIGTERM'
 complete -c headrace $serve -x -l stats -d 'A line of counts so often'
 complete -c headrace $serve -x -l log-format -d 'Of the log on stderr' -a 'text json'
-complete -c headrace $serve -x -l rate-limit -d 'Datagrams answered a second to one host'
+complete -c headrace $serve -x -l rate-limit -d 'A second: datagrams answered to a host, lines of a member'
 complete -c headrace $serve -l allow-reflect -d 'Answer ports below 1024 and itself, too'
 complete -c headrace $serve -l interactive -d 'Take commands on standard input'
 complete -c headrace $serve -s v -l verbose -d 'Log each arrival, message and departure'
+complete -c headrace $serve -x -l history -d 'chat: lines of a room that who joins gets'
+complete -c headrace $serve -x -l slow -d 'chat: who does not read' -a 'drop-oldest disconnect'
+complete -c headrace $serve -x -l max-line -d 'chat: a longer line is refused'
+complete -c headrace $serve -x -l outbox -d 'chat: lines a room keeps for who is behind'
+complete -c headrace $serve -r -F -l history-file -d 'chat: keeps what was said'
 
 set -l encodings 'utf-8 gb2312 gbk gb18030 big5 shift_jis euc-jp euc-kr utf-16le koi8-r latin1 windows-1252'
 
@@ -48,6 +55,11 @@ complete -c headrace $connect -x -l timeout -d 'To connect, names included' -a n
 complete -c headrace $connect -x -l retry -d 'Try so often again'
 complete -c headrace $connect -x -l wait -d 'Datagrams: for answers after the end of input'
 complete -c headrace $connect -x -l linger -d 'Silence after the end of input that ends it' -a never
+
+set -l chat -n '__fish_seen_subcommand_from chat; and not __fish_seen_subcommand_from serve'
+complete -c headrace $chat -x -l nick -d 'Your nick'
+complete -c headrace $chat -x -l encoding -d 'What the server speaks' -a $encodings
+complete -c headrace $chat -x -l timeout -d 'To connect, names included'
 
 set -l send -n '__fish_seen_subcommand_from send'
 complete -c headrace $send -l hex -d 'The content is hexadecimal digits'

@@ -6,6 +6,7 @@
 #include "headrace/address.hpp"
 #include "headrace/buffer.hpp"
 #include "headrace/channel.hpp"
+#include "headrace/chat.hpp"
 #include "headrace/connect.hpp"
 #include "headrace/control.hpp"
 #include "headrace/datagram.hpp"

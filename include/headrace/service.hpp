@@ -14,7 +14,11 @@
 namespace headrace {
 
 /// What a service cannot do without. A model that lacks it refuses, naming those that have it.
-enum class Needs : std::uint8_t { nothing, shared_memory };
+enum class Needs : std::uint8_t {
+  nothing,
+  shared_memory,
+  company,  ///< the same, and any number of clients at once, for as long as they like to stay
+};
 
 /// How many clients a service can serve at once. `one`: under every model the next client is not
 /// accepted before the present one has left; several workers are refused.

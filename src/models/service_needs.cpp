@@ -18,6 +18,12 @@ bool serves_datagrams(const ModelInfo& model) noexcept {
          model.launcher != LauncherKind::thread_per_connection;
 }
 
+/// Whether a client that stays keeps nobody else out.
+bool has_company(const ModelInfo& model) noexcept {
+  return shares_memory(model) && model.launcher != LauncherKind::iterative &&
+         model.launcher != LauncherKind::thread_pool;
+}
+
 /// "iterative, thread, pool or epoll-edge".
 std::string those_that(bool (*can)(const ModelInfo&) noexcept) {
   std::string list;
@@ -33,10 +39,14 @@ std::string those_that(bool (*can)(const ModelInfo&) noexcept) {
 }  // namespace
 
 std::string why_not(const Service& service, const ModelInfo& model, Workers workers) {
-  if (service.needs == Needs::shared_memory && !shares_memory(model))
+  if (service.needs != Needs::nothing && !shares_memory(model))
     return "the service needs memory that its clients share, and under model " +
            std::string{model.name} + " each has a process of its own; use " +
-           those_that(shares_memory);
+           those_that(service.needs == Needs::company ? has_company : shares_memory);
+  if (service.needs == Needs::company && !has_company(model))
+    return "the clients of the service are there for each other, and under model " +
+           std::string{model.name} + " one who stays keeps others out; use " +
+           those_that(has_company);
   const bool one_worker =
       workers.is_by_model() || (!workers.is_automatic() && workers.count() == 1);
   if (service.concurrency == Concurrency::one && !one_worker)

@@ -138,6 +138,14 @@ int open_lock_file(const char* path) noexcept {
 
 int lock_file(int descriptor) noexcept { return checked(::flock(descriptor, LOCK_EX | LOCK_NB)); }
 
+int open_kept_file(const char* path) noexcept {
+  return checked(::open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+}
+
+int truncate_file(int descriptor, std::uint64_t size) noexcept {
+  return checked(::ftruncate(descriptor, static_cast<off_t>(size)));
+}
+
 int open_file(const char* path, int flags) noexcept { return checked(::open(path, flags)); }
 
 int make_directory(const char* path) noexcept { return checked(::mkdir(path, 0700)); }

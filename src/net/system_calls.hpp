@@ -61,6 +61,8 @@ int lock_file(int descriptor) noexcept;               // flock(2), exclusive, wi
 int open_file(const char* path, int flags) noexcept;  // open(2) of a file that is there
 int make_directory(const char* path) noexcept;        // mkdir(2), 0700
 int remove_directory(const char* path) noexcept;      // rmdir(2)
+int open_kept_file(const char* path) noexcept;        // open(2): O_CREAT, O_APPEND, 0600
+int truncate_file(int descriptor, std::uint64_t size) noexcept;  // ftruncate(2)
 
 // Waiting.
 int select(int count, fd_set* readable, fd_set* writable, timeval* limit) noexcept;

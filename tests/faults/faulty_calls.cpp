@@ -300,6 +300,16 @@ int lock_file(int descriptor) noexcept {
   return call(Call::lock_file, [=] { return ::flock(descriptor, LOCK_EX | LOCK_NB); });
 }
 
+// Of files that no scenario opens.
+int open_kept_file(const char* path) noexcept {
+  const int answer = ::open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  return answer < 0 ? -errno : answer;
+}
+
+int truncate_file(int descriptor, std::uint64_t size) noexcept {
+  return ::ftruncate(descriptor, static_cast<off_t>(size)) < 0 ? -errno : 0;
+}
+
 int open_file(const char* path, int flags) noexcept {
   return call(Call::open_file, [=] { return ::open(path, flags); });
 }

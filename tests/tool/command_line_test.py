@@ -7,8 +7,7 @@ import unittest
 
 from _program import run
 
-COMMANDS = ("serve", "connect", "send", "receive", "bench", "watch", "models")
-LATER = ("chat",)
+COMMANDS = ("serve", "connect", "send", "receive", "chat", "bench", "watch", "models")
 MODELS = ("iterative", "process", "prefork", "thread", "pool", "polling", "select", "poll",
           "epoll-level", "epoll-edge", "io_uring")
 
@@ -83,15 +82,10 @@ class WrongUsage(unittest.TestCase):
         self.says(["something"], "no command 'something'")
         self.says(["help", "serve", "x"], "'x' is one argument too many")
 
-    def test_command_of_a_later_version(self):
-        for command in LATER:
-            self.says([command, "7788"], f"'{command}' is not in this version yet")
-            self.says(["help", command], f"'{command}' is not in this version yet")
-
     def test_unknown_service(self):
         self.says(["serve"], "which SERVICE?", "echo")
         self.says(["serve", "eco"], "no service is called 'eco'", "did you mean 'echo'?")
-        self.says(["serve", "chat"], "'chat' is not in this version yet", "echo")
+        self.says(["serve", "chatt"], "no service is called 'chatt'", "chat")
         self.says(["serve", "echo", "echo"], "'echo' is one argument too many")
 
     def test_unknown_model(self):

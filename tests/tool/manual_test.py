@@ -10,7 +10,7 @@ import unittest
 
 from _program import PATIENCE, SOURCE, run
 
-COMMANDS = ("serve", "connect", "send", "receive", "bench", "watch", "models")
+COMMANDS = ("serve", "connect", "send", "receive", "chat", "bench", "watch", "models")
 PAGES = ("headrace", *("headrace-" + command for command in COMMANDS))
 SHELLS = ("headrace.bash", "_headrace", "headrace.fish")
 
@@ -120,7 +120,7 @@ class Completions(unittest.TestCase):
         self.assertEqual(self.complete("headrace", "s"), ["serve", "send"])
         self.assertEqual(self.complete("headrace", "serve", "e"), ["echo"])
         self.assertEqual(self.complete("headrace", "serve", "echo", "--m"),
-                         ["--model", "--max-connections", "--max-per-address"])
+                         ["--model", "--max-connections", "--max-per-address", "--max-line"])
         both = ["epoll-level", "epoll-edge"]
         self.assertEqual(self.complete("headrace", "serve", "--model", "ep"), both)
         self.assertEqual(self.complete("headrace", "serve", "--model", "=", "ep"), both)

@@ -19,7 +19,7 @@ constexpr std::array<Command, 8> kCommands{{
     {"send", "ADDR [TEXT]", "datagrams out: text, lines, digits; broadcast, multicast",
      send_command},
     {"receive", "ADDR", "datagrams in, with their senders", receive_command},
-    {"chat", "ADDR", "terminal chat", nullptr},
+    {"chat", "ADDR", "terminal chat", chat_command},
     {"bench", "ADDR", "load a server and measure it", bench_command},
     {"watch", "[FILTER]", "TCP states, live", watch_command},
     {"models", "", "list the I/O models and what this machine can run", models_command},
@@ -64,7 +64,8 @@ Commands:
       text += fmt::format("  {:<16} {}\n", fmt::format("{} {}", command.name, command.arguments),
                           command.summary);
   text += fmt::format("  {:<16} {}\n", "help COMMAND", "options and examples of a command");
-  text += fmt::format("  Not in this version yet: {}.\n", listed(names_where(false), "and"));
+  if (const auto later = names_where(false); !later.empty())
+    text += fmt::format("  Not in this version yet: {}.\n", listed(later, "and"));
   text += R"(
 Options:
   -h, --help       show this

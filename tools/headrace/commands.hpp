@@ -19,6 +19,7 @@ using Words = std::vector<std::string>;
 [[nodiscard]] int connect_command(const Words& words);
 [[nodiscard]] int send_command(const Words& words);
 [[nodiscard]] int receive_command(const Words& words);
+[[nodiscard]] int chat_command(const Words& words);
 [[nodiscard]] int bench_command(const Words& words);
 [[nodiscard]] int watch_command(const Words& words);
 [[nodiscard]] int models_command(const Words& words);

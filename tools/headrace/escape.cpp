@@ -2,8 +2,8 @@
 //
 // Escaping: decode one character, decide how it is shown, stop at the edge of the line.
 //
-// The decoder follows table 3-7 of the Unicode standard (no overlong forms, no surrogates, nothing
-// above U+10FFFF). Not here: other encodings; bytes that are no UTF-8 are shown one by one.
+// Not here: other encodings (bytes that are no UTF-8 are shown one by one), and which characters
+// are unsafe (src/text/characters.cpp).
 #include "escape.hpp"
 
 #include <array>
@@ -12,28 +12,14 @@
 
 #include <fmt/format.h>
 
+#include "text/characters.hpp"
+
 namespace headrace::tool {
 
 namespace {
 
 struct Range {
   char32_t first, last;
-};
-
-// Invisible, or steering: never shown as they are.
-constexpr std::array kUnsafe{
-    Range{0x7F, 0x9F},        // DEL and C1: U+009B is CSI
-    Range{0x61C, 0x61C},      // Arabic letter mark
-    Range{0x180E, 0x180E},    // Mongolian vowel separator
-    Range{0x200B, 0x200B},    // zero width space
-    Range{0x200E, 0x200F},    // left-to-right and right-to-left mark
-    Range{0x2028, 0x202E},    // line and paragraph separator, bidi embeddings and overrides
-    Range{0x2060, 0x206F},    // word joiner, invisible operators, bidi isolates
-    Range{0xFDD0, 0xFDEF},    // noncharacters
-    Range{0xFEFF, 0xFEFF},    // byte order mark
-    Range{0xFFF9, 0xFFFB},    // interlinear annotation
-    Range{0xFFFE, 0xFFFF},    // noncharacters
-    Range{0xE0000, 0xE007F},  // tags: text that nobody sees
 };
 
 constexpr std::array kCombining{
@@ -59,30 +45,6 @@ bool is_in(char32_t character, std::span<const Range> ranges) noexcept {
   return false;
 }
 
-struct Decoded {
-  char32_t character;
-  std::size_t size;  // in bytes; 0: the first byte does not begin a character
-};
-
-// The character at the front of `bytes`, which is not empty.
-Decoded decode(std::string_view bytes) noexcept {
-  const auto at = [&](std::size_t i) { return static_cast<std::uint8_t>(bytes[i]); };
-  const std::uint8_t lead = at(0);
-  if (lead < 0x80) return {lead, 1};
-  if (lead < 0xC2 || lead > 0xF4) return {0, 0};
-  const std::size_t size = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-  if (bytes.size() < size) return {0, 0};
-  const std::uint8_t lowest = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
-  const std::uint8_t highest = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
-  if (at(1) < lowest || at(1) > highest) return {0, 0};
-  char32_t character = lead & (0x7FU >> size);
-  for (std::size_t i = 1; i < size; ++i) {
-    if ((at(i) & 0xC0) != 0x80) return {0, 0};
-    character = character << 6 | (at(i) & 0x3FU);
-  }
-  return {character, size};
-}
-
 struct Shown {
   std::string text;
   std::size_t columns;
@@ -95,7 +57,7 @@ Shown as_ascii(std::string text, std::size_t taken) {
 }
 
 Shown show_front(std::string_view bytes) {
-  const auto [character, size] = decode(bytes);
+  const auto [character, size] = text::decode(bytes);
   if (size == 0) return as_ascii(fmt::format("\\x{:02x}", static_cast<std::uint8_t>(bytes[0])), 1);
   switch (character) {
     case '\n':
@@ -111,7 +73,7 @@ Shown show_front(std::string_view bytes) {
   }
   if (character < 0x20 || character == 0x7F)
     return as_ascii(fmt::format("\\x{:02x}", static_cast<unsigned>(character)), 1);
-  if (is_in(character, kUnsafe))
+  if (text::is_unsafe(character))
     return as_ascii(fmt::format("\\u{{{:X}}}", static_cast<unsigned>(character)), size);
   return {std::string{bytes.substr(0, size)}, display_width(character), size};
 }

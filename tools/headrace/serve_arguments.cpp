@@ -18,6 +18,7 @@ constexpr std::string_view kExamples =
   headrace serve echo --listen '*:7788' --listen unix:/tmp/echo.sock
   headrace serve echo --listen udp://:7788 --rate-limit 100 -v
   headrace serve talk                                    # you answer, one client after another
+  headrace serve chat --listen '*:7788'                  # then: nc HOST 7788
   headrace serve echo --workers auto --stats 10s --log-format json
   headrace serve echo --interactive                      # then type: list, kick 1, quit
 )";
@@ -33,7 +34,7 @@ std::string model_names() {
 void add_serve_options(Options& options, ServeArguments& to) {
   ServeOptions& server = to.options;
   const std::string default_address{ServeOptions{}.listen.texts().front()};
-  options.add_list("--listen", "ADDR", to.listen, parse_listen_address,
+  options.add_list("--listen", "ADDR", to.listen, parse_address_with_encoding,
                    fmt::format("where; may be repeated (default {})", default_address));
   options.add("--model", "NAME", server.model, parse_model,
               fmt::format("how connections are served (default {})", info(server.model).name));
@@ -46,8 +47,8 @@ void add_serve_options(Options& options, ServeArguments& to) {
               "at once; none: while descriptors last (default: descriptor limit - 64)");
   options.add("--max-per-address", "N", server.max_per_address, parse_limit,
               "from one address (default 256, none for loopback, Unix)");
-  options.add("--idle-timeout", "TIME", server.idle_timeout, parse_idle_timeout,
-              "no byte moves for so long: closed; or never (default 10m)");
+  options.add("--idle-timeout", "TIME", to.idle_timeout, parse_idle_timeout,
+              "no byte moves for so long: closed; chat: never (default 10m)");
   options.add(
       "--drain", "TIME", server.drain, parse_duration,
       fmt::format("for connections to end after SIGTERM (default {})", written(server.drain)));
@@ -56,18 +57,19 @@ void add_serve_options(Options& options, ServeArguments& to) {
   options.add("--log-format", "FORMAT", to.log_format, parse_log_format,
               "text or json, on stderr (default text)");
   options.add("--rate-limit", "N", to.rules.most_each, number_from<std::uint32_t>(1),
-              "datagrams answered a second to one sender's host (default: no limit)");
+              "a second: datagrams answered to one host; chat: lines of a member (default off)");
   options.add_flag("--allow-reflect", to.rules.allow_reflect,
                    "answer datagrams from ports below 1024 and from itself, too");
   options.add_flag("--interactive", to.interactive,
                    "take commands on stdin: stats, list, kick ID, quit");
   options.add_flag("-v,--verbose", to.verbose, "log each arrival, message and departure");
+  add_chat_options(options, to.chat);
 }
 
 // Whether what was asked for can be; then runs it.
 int check_and_serve(const Options& options, const std::string& service, ServeArguments& arguments) {
   if (service.empty())
-    return options.complain_about("which SERVICE? This version has echo, discard, reply and talk");
+    return options.complain_about("which SERVICE? There are echo, discard, reply, talk and chat");
   const auto known = parse_service(service);
   if (!known) return options.complain_about(known.error());
   const auto workers = check_workers(arguments.options.workers, arguments.options.model);
@@ -76,6 +78,14 @@ int check_and_serve(const Options& options, const std::string& service, ServeArg
   if (!alone) return options.complain_about("--workers: " + alone.error());
   if (*known == "talk" && arguments.interactive)
     return options.complain_about("--interactive: what is typed goes to the client of talk");
+  if (arguments.rules.most_each != 0) arguments.chat.rate_limit = arguments.rules.most_each;
+  if (const std::string wrong = arguments.chat.why_not(*known); !wrong.empty())
+    return options.complain_about(wrong);
+  if (const std::string wrong = arguments.chat.take_encodings(*known, arguments.listen);
+      !wrong.empty())
+    return options.complain_about(wrong);
+  if (*known == "chat") arguments.options.idle_timeout = Deadline::never();
+  if (arguments.idle_timeout) arguments.options.idle_timeout = *arguments.idle_timeout;
   arguments.service = *known;
   return run_serve(arguments);
 }
@@ -91,7 +101,7 @@ int serve_command(const Words& words) {
        .description =
            "Runs SERVICE until SIGTERM or Ctrl-C, which drain; a second one ends it at once.\n"
            "SERVICE: echo; discard (throws all away); reply (\"has recv:\" and what came, once);\n"
-           "talk (you answer on stdin, one client after another).  Not in this version yet: chat.\n"
+           "talk (you answer on stdin, one client after another); chat (rooms of people with nc).\n"
            "ADDR: tcp://HOST:PORT, HOST:PORT, PORT (loopback), *:PORT, unix:/PATH, unix:@NAME;\n"
            "for echo and discard also udp://HOST:PORT and unix-datagram:/PATH.",
        .footer = model_names()}};

@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include "chat/serve_chat.hpp"
 #include "console.hpp"
 #include "headrace/services.hpp"
 #include "interactive.hpp"
@@ -67,6 +68,7 @@ int run_serve(const ServeArguments& arguments) {
   options.events = events.get();
   std::optional<InteractiveInput> commands;
   if (arguments.interactive) options.control = &commands.emplace();
+  if (arguments.service == "chat") return serve_chat(arguments.chat, options, log);
   services::DatagramRules rules{arguments.rules};
   return talks ? run_talk(options, log, arguments.log_format)
                : serve(plain_service(arguments.service, rules), options);

@@ -3,10 +3,12 @@
 // `headrace serve SERVICE`: what the user asked for, and the one call that does it.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "chat/chat_options.hpp"
 #include "headrace/serve.hpp"
 #include "headrace/services.hpp"
 #include "log.hpp"
@@ -19,6 +21,8 @@ struct ServeArguments {
   std::vector<std::string> listen;  ///< empty: what `options` says
   ServeOptions options;             ///< all but `listen` and `events`
   services::DatagramRules::Options rules{};
+  std::optional<Deadline> idle_timeout;  ///< none: as the service likes it
+  ChatArguments chat;
   LogFormat log_format = LogFormat::text;
   bool verbose = false;
   bool interactive = false;  ///< takes commands from standard input

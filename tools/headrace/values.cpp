@@ -18,8 +18,7 @@ namespace headrace::tool {
 
 namespace {
 
-constexpr std::array<std::string_view, 4> kServices{"echo", "discard", "reply", "talk"};
-constexpr std::array<std::string_view, 1> kLaterServices{"chat"};
+constexpr std::array<std::string_view, 5> kServices{"echo", "discard", "reply", "talk", "chat"};
 constexpr std::uint64_t kMostWorkers = 1024;
 
 template <class... Parts>
@@ -63,9 +62,6 @@ Parsed<Model> parse_model(std::string_view text) {
 
 Parsed<std::string> parse_service(std::string_view text) {
   if (std::ranges::find(kServices, text) != kServices.end()) return std::string{text};
-  if (std::ranges::find(kLaterServices, text) != kLaterServices.end())
-    return wrong("service '{}' is not in this version yet; it has {}", text,
-                 listed(kServices, "and"));
   const std::string guess = did_you_mean(text, kServices);
   return wrong(
       "no service is called '{}'{}", text,
