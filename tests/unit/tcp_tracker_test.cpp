@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "tcp_state/tracker.hpp"
@@ -56,9 +55,9 @@ struct Story {
   std::vector<std::string> told() {
     std::vector<std::string> lines;
     tracker.deliver([&](const TcpEvent& event) {
-      lines.push_back(fmt::format("{}>{} {}{}{}", to_text(event.from), to_text(event.to),
-                                  to_text(event.source), event.passed_over ? " unseen" : "",
-                                  event.legal ? "" : " ILLEGAL"));
+      std::string& line = lines.emplace_back(to_text(event.from));
+      line.append(">").append(to_text(event.to)).append(" ").append(to_text(event.source));
+      line.append(event.passed_over ? " unseen" : "").append(event.legal ? "" : " ILLEGAL");
     });
     return lines;
   }

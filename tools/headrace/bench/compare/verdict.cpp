@@ -105,9 +105,8 @@ Verdict verdict_of(const Group& group) {
   std::vector<const Entry*> ranked;
   for (const Entry& entry : group.entries)
     if (took_part(entry)) ranked.push_back(&entry);
-  std::ranges::sort(ranked, std::ranges::greater{}, [&](const Entry* entry) {
-    return median_of(*entry, figure).value_or(0);
-  });
+  std::ranges::sort(ranked, std::ranges::greater{},
+                    [&](const Entry* entry) { return median_of(*entry, figure).value_or(0); });
   Verdict verdict;
   if (ranked.size() < 2) {
     verdict.sentence =
