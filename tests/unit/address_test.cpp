@@ -211,7 +211,8 @@ TEST(Address, TheLongestOneFitsItsText) {
 }
 
 TEST(Address, BytesOfAUnixNameAreLeftAsTheyAre) {
-  const std::string name = "@\0\x01\xff"s + std::string(104, '\n');  // the kernel's longest
+  std::string name = "@\0\x01\xff"s;
+  name.append(104, '\n');  // the kernel's longest
   EXPECT_EQ(text_of(Address::local(Transport::unix_datagram, name)), "unix-datagram:" + name);
 }
 
