@@ -17,10 +17,7 @@ constexpr std::string_view kExamples =
   headrace serve echo --model thread -v                  # each arrival, message, departure
   headrace serve echo --listen '*:7788' --listen unix:/tmp/echo.sock
   headrace serve echo --listen udp://:7788 --rate-limit 100 -v
-  headrace serve talk                                    # you answer, one client after another
   headrace serve chat --listen '*:7788'                  # then: nc HOST 7788
-  headrace serve echo --workers auto --stats 10s --log-format json
-  headrace serve echo --interactive                      # then type: list, kick 1, quit
 )";
 
 std::string model_names() {
