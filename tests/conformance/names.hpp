@@ -21,8 +21,8 @@ class SilentServer {
   SilentServer& operator=(const SilentServer&) = delete;
   ~SilentServer();
 
-  /// Waits until that many ask, or have asked.
-  void wait_for_questions(unsigned count);
+  /// Whether somebody asks, or has asked.
+  [[nodiscard]] bool is_asked() const;
 };
 
 }  // namespace headrace::conformance
