@@ -54,7 +54,7 @@ void add_serve_options(Options& options, ServeArguments& to) {
   options.add("--log-format", "FORMAT", to.log_format, parse_log_format,
               "text or json, on stderr (default text)");
   options.add("--rate-limit", "N", to.rules.most_each, number_from<std::uint32_t>(1),
-              "a second: datagrams answered to one host; chat: lines of a member (default off)");
+              "a second: answers to one host; chat: lines of a member (default off)");
   options.add_flag("--allow-reflect", to.rules.allow_reflect,
                    "answer datagrams from ports below 1024 and from itself, too");
   options.add_flag("--interactive", to.interactive,
