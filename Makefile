@@ -24,6 +24,9 @@ TSAN_EXCLUDE ?= [/<](process|prefork|iterative|polling|select|poll|epoll.level)(
 # Which suites it sees: those of the library; `make nightly` takes all.
 TSAN_SUITES ?= ^(conformance|faults|unit)$$
 TSAN_TARGETS ?= conformance_tests faults_tests unit_tests
+# ASan and UBSan see all; .ci/run, which has not the time, those of the library.
+ASAN_SUITES ?= .
+ASAN_TARGETS ?= all
 FUZZ_SECONDS ?= 60
 # Multiplies every time limit of the tests; `make nightly` raises it.
 PATIENCE ?= 1
@@ -129,8 +132,8 @@ strict: ## Build with asserts on and warnings as errors, and run the tests
 .PHONY: asan
 asan: ## Run the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@scripts/install-packages.sh build tests
-	$(call build_in,build-asan,all,-DHEADRACE_SANITIZE=address$(comma)undefined)
-	$(call test_in,build-asan,)
+	$(call build_in,build-asan,$(ASAN_TARGETS),-DHEADRACE_SANITIZE=address$(comma)undefined)
+	$(call test_in,build-asan,-L '$(ASAN_SUITES)')
 
 .PHONY: tsan
 tsan: ## Run the tests under ThreadSanitizer, for the models with threads and the default (TSAN_EXCLUDE)
