@@ -116,8 +116,6 @@ extern const OperationType receive_from_operation;
 extern const OperationType send_to_operation;
 extern const OperationType post_operation;
 
-void close(SocketRecord* socket) noexcept;
-
 /// What a send needs beside its operation; both lie in the awaiter.
 struct Outgoing {
   ByteView bytes;

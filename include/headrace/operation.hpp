@@ -80,6 +80,7 @@ struct WaitNode : Operation, TimerNode {
 
 /// The record that stands for the engine itself in operations without a socket.
 SocketRecord* own_record(Engine& engine) noexcept;
+void close(SocketRecord* socket) noexcept;
 
 /// Whether `operation` finished at once. If not, its waiter is resumed from the engine's run(),
 /// never from in here.

@@ -17,8 +17,6 @@ namespace detail {
 extern const OperationType receive_operation;
 extern const OperationType send_operation;
 
-void close(SocketRecord* socket) noexcept;
-
 }  // namespace detail
 
 /// A connected byte stream: TCP or Unix.

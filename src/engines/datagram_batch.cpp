@@ -62,7 +62,7 @@ DatagramBatch::~DatagramBatch() {
   while (has_received()) give_back(take().block);
 }
 
-unsigned DatagramBatch::take_blocks(std::array<BufferBlock*, kMost>& blocks) noexcept {
+unsigned DatagramBatch::take_blocks(std::array<BufferBlock*, kMost>& blocks) const noexcept {
   unsigned taken = 0;
   while (taken < wanted_ && (blocks[taken] = socket_.engine->buffers.take()) != nullptr) ++taken;
   return taken;
@@ -99,7 +99,7 @@ void DatagramBatch::adapt(unsigned received) noexcept {
     wanted_ = std::max(wanted_ / 2, 2U);
 }
 
-void DatagramBatch::drop(Posted& posted) noexcept {
+void DatagramBatch::drop(Posted& posted) const noexcept {
   add(socket_.datagram->tally->failed, 1);
   give_back(std::exchange(posted.bytes.block, nullptr));
 }

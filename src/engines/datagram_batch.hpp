@@ -62,14 +62,14 @@ class DatagramBatch {
     unsigned tries;  // a Unix receiver whose queue was full
   };
 
-  [[nodiscard]] unsigned take_blocks(std::array<BufferBlock*, kMost>& blocks) noexcept;
+  [[nodiscard]] unsigned take_blocks(std::array<BufferBlock*, kMost>& blocks) const noexcept;
   void adapt(unsigned received) noexcept;
   /// How many from `first` on can be one message.
   [[nodiscard]] unsigned alike_from(unsigned first) const noexcept;
   /// All from `first` on; returns how many messages they are.
   unsigned make_messages(unsigned first, Outbox& to) const noexcept;
   void end_sent(unsigned first, unsigned count) noexcept;
-  void drop(Posted& posted) noexcept;
+  void drop(Posted& posted) const noexcept;
 
   SocketRecord& socket_;
   std::array<Lease, kMost> ahead_{};

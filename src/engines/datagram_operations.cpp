@@ -196,9 +196,9 @@ void take_head(BufferBlock* block, const msghdr& message, DatagramSide& side) no
   head.sender.set_size(message.msg_namelen);
   head.truncated = (message.msg_flags & MSG_TRUNC) != 0;
   // There is one only once datagrams have been dropped.
-  if (message.msg_controllen != 0) [[unlikely]] {
+  if (const cmsghdr* const extra = CMSG_FIRSTHDR(&message); extra != nullptr) [[unlikely]] {
     std::uint32_t dropped = 0;
-    std::memcpy(&dropped, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof dropped);
+    std::memcpy(&dropped, CMSG_DATA(extra), sizeof dropped);
     raise_to(*side.dropped, dropped);
   }
 }

@@ -35,8 +35,7 @@ struct DatagramDoors {
 };
 
 /// Binds `at` for so many workers with a socket of their own.
-[[nodiscard]] Result<> open_datagram_doors(const Address& at, unsigned sockets,
-                                           DatagramDoors& doors);
+[[nodiscard]] Result<> open_datagram_doors(const Address& at, unsigned sockets, DatagramDoors& to);
 
 /// The socket of `worker` at `door`, on its engine. Workers are counted from 0.
 [[nodiscard]] Result<Datagram> take_datagrams(Server& server, detail::EngineCore& engine,

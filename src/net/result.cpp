@@ -14,15 +14,12 @@ Errc code_of(int error) noexcept {
   switch (error) {
     case ECONNRESET:
       return Errc::reset;
-
     case EPIPE:
     case ENOTCONN:
     case ESHUTDOWN:
       return Errc::broken_pipe;
-
     case ECONNREFUSED:
       return Errc::refused;
-
     // ETIMEDOUT is TCP's: the peer stopped acknowledging. Our own deadlines are `timed_out`.
     case ETIMEDOUT:
     case ENETUNREACH:
@@ -30,33 +27,26 @@ Errc code_of(int error) noexcept {
     case ENETDOWN:
     case EHOSTDOWN:
       return Errc::unreachable;
-
     case EADDRINUSE:
       return Errc::address_in_use;
     case EADDRNOTAVAIL:
       return Errc::address_unavailable;
-
     case EACCES:
     case EPERM:
       return Errc::permission_denied;
-
     case EMFILE:
     case ENFILE:
       return Errc::too_many_descriptors;
-
     case ENOMEM:
     case ENOBUFS:
       return Errc::out_of_memory;
-
     case EOPNOTSUPP:
     case EAFNOSUPPORT:
     case EPROTONOSUPPORT:
     case ENOSYS:
       return Errc::not_supported;
-
     case EMSGSIZE:
       return Errc::message_too_long;
-
     case ECANCELED:
       return Errc::canceled;
     default:

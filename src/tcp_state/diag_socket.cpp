@@ -109,7 +109,7 @@ Result<DestroyedSockets> DestroyedSockets::open(const TcpFilter& filter) {
   return destroyed;
 }
 
-Result<> DestroyedSockets::set_filter(const TcpFilter& filter) noexcept {
+Result<> DestroyedSockets::set_filter(const TcpFilter& filter) const noexcept {
   // Offsets in the message: the netlink header has 16 bytes, the ports follow 4 bytes behind it.
   constexpr std::uint32_t kLocalPort = 20;
   constexpr std::uint32_t kRemotePort = 22;

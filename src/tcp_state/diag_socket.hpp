@@ -44,7 +44,7 @@ class DestroyedSockets {
   /// Takes what is there, at most so many messages. Counts into `status`.
   Result<> read(const Visitor& visitor, TcpSourceStatus& status);
   /// Only these ports from now on; a filter in the kernel, on the message as it is sent.
-  [[nodiscard]] Result<> set_filter(const TcpFilter& filter) noexcept;
+  [[nodiscard]] Result<> set_filter(const TcpFilter& filter) const noexcept;
 
  private:
   explicit DestroyedSockets(net::Socket socket);

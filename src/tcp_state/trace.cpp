@@ -51,7 +51,7 @@ void remove_stale(const std::string& instances) {
 Result<std::string> find_instances() {
   int last = -ENOENT;
   for (const char* const mount : kMountPoints) {
-    const std::string instances = std::string{mount} + "/instances";
+    std::string instances = std::string{mount} + "/instances";
     const int descriptor = sys::open_file(instances.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (descriptor >= 0) {
       const net::Socket closes{descriptor};

@@ -52,7 +52,9 @@ void Tracker::forget() {
 }
 
 void Tracker::sort_news() {
-  std::ranges::stable_sort(news_, {}, [](const News& news) { return news.event.time_ns; });
+  for (std::size_t i = 0; i < news_.size(); ++i) news_[i].number = i;
+  std::ranges::sort(news_, {},
+                    [](const News& news) { return std::pair{news.event.time_ns, news.number}; });
 }
 
 // `socket`: its row, or null where there is none any more.
@@ -78,7 +80,7 @@ void Tracker::change(const Key& key, Connection& connection, TcpState to, TcpSou
   news.socket.remote = key.remote;
   news.socket.state = to;
   news.socket.owner = connection.owner;
-  news_.push_back(std::move(news));
+  news_.push_back(news);
   connection.state = to;
   connection.since = time;
   connection.since_known = true;

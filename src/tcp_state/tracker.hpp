@@ -93,6 +93,7 @@ class Tracker {
   struct News {
     TcpEvent event;
     TcpSocket socket;
+    std::size_t number = 0;  // in the order of arrival: equal times keep it
   };
   using Connections = std::unordered_map<Key, Connection, Hash>;
 
