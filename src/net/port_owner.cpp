@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <charconv>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -18,20 +17,13 @@
 
 #include "net/process_sockets.hpp"
 #include "net/socket.hpp"
+#include "text/number.hpp"
 
 namespace headrace::net {
 
 namespace {
 
 using Inodes = std::vector<ino_t>;
-
-template <class Number>
-std::optional<Number> number(std::string_view text, int base) noexcept {
-  Number value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
 
 // Where a socket is bound: both families in one, IPv4 as IPv4-mapped IPv6.
 using Host = std::array<std::uint32_t, 4>;  // in network order, as the kernel keeps it
@@ -58,11 +50,11 @@ Place place_of(const SocketAddress& address) noexcept {
 std::optional<Place> parse_place(std::string_view text) noexcept {
   const auto colon = text.find(':');
   if (colon != 8 && colon != 32) return std::nullopt;
-  const auto port = number<std::uint16_t>(text.substr(colon + 1), 16);
+  const auto port = text::number<std::uint16_t>(text.substr(colon + 1), 16);
   if (!port) return std::nullopt;
   Place place{colon == 8 ? kEveryIpv4 : kEverything, *port};
   for (std::size_t at = 0; at < colon; at += 8) {
-    const auto word = number<std::uint32_t>(text.substr(at, 8), 16);
+    const auto word = text::number<std::uint32_t>(text.substr(at, 8), 16);
     if (!word) return std::nullopt;
     place.host[colon == 8 ? 3 : at / 8] = *word;
   }
@@ -99,7 +91,7 @@ void collect(const char* table, std::size_t inode, Inodes& found, Wanted wanted)
   while (std::getline(rows, line)) {
     const Words words = split(line);
     if (!wanted(words, line)) continue;
-    if (const auto value = number<ino_t>(words[inode], 10)) found.push_back(*value);
+    if (const auto value = text::number<ino_t>(words[inode], 10)) found.push_back(*value);
   }
 }
 
@@ -129,7 +121,7 @@ void collect_unix(const Address& address, Inodes& found) {
       path.starts_with('@') ? path : std::filesystem::absolute(path, ignored).string();
 
   collect("/proc/net/unix", 6, found, [&](const Words& words, std::string_view line) {
-    const auto flags = number<unsigned>(words[3], 16);
+    const auto flags = text::number<unsigned>(words[3], 16);
     constexpr unsigned kListens = 0x10000;  // __SO_ACCEPTCON of <linux/net.h>
     const bool ready = address.is_stream() ? words[4] == "0001" && flags && (*flags & kListens) != 0
                                            : words[4] == "0002";

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <fstream>
 #include <memory>
 #include <optional>
@@ -15,17 +14,11 @@
 #include <dirent.h>
 #include <unistd.h>
 
+#include "text/number.hpp"
+
 namespace headrace::net {
 
 namespace {
-
-template <class Number>
-std::optional<Number> number(std::string_view text) noexcept {
-  Number value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
 
 // False: not allowed, or gone.
 template <class Visit>
@@ -44,7 +37,7 @@ std::optional<ino_t> socket_behind(int directory, const char* name) noexcept {
   if (size < 0) return std::nullopt;
   const std::string_view text{target.data(), static_cast<std::size_t>(size)};
   if (!text.starts_with("socket:[") || !text.ends_with(']')) return std::nullopt;
-  return number<ino_t>(text.substr(8, text.size() - 9));
+  return text::number<ino_t>(text.substr(8, text.size() - 9));
 }
 
 std::string path_of(pid_t pid, const char* file) { return "/proc/" + std::to_string(pid) + file; }
@@ -53,7 +46,7 @@ std::string path_of(pid_t pid, const char* file) { return "/proc/" + std::to_str
 
 void visit_processes(void (*visit)(void* self, pid_t pid), void* self) {
   (void)for_each_entry("/proc", [&](int, const char* name) {
-    if (const auto pid = number<pid_t>(name)) visit(self, *pid);
+    if (const auto pid = text::number<pid_t>(name)) visit(self, *pid);
   });
 }
 

@@ -10,22 +10,15 @@
 #include "tcp_state/trace_line.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 
 #include <arpa/inet.h>
 
+#include "text/number.hpp"
+
 namespace headrace::tcp {
 
 namespace {
-
-template <class Number>
-std::optional<Number> number(std::string_view text) noexcept {
-  Number value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
 
 // What stands behind " name=", up to the next blank.
 std::string_view value_of(std::string_view fields, std::string_view name) noexcept {
@@ -44,7 +37,7 @@ std::string_view value_of(std::string_view fields, std::string_view name) noexce
 std::optional<std::int64_t> nanoseconds(std::string_view text) noexcept {
   constexpr std::int64_t kMostSeconds = 9'000'000'000;
   const std::size_t dot = text.find('.');
-  const auto seconds = number<std::int64_t>(text.substr(0, dot));
+  const auto seconds = text::number<std::int64_t>(text.substr(0, dot));
   if (!seconds || *seconds < 0 || *seconds > kMostSeconds) return std::nullopt;
   std::int64_t fraction = 0;
   std::size_t digits = 0;
@@ -68,7 +61,7 @@ std::optional<TcpState> state_named(std::string_view text) noexcept {
 
 std::optional<TcpEndpoint> endpoint(std::string_view host, std::string_view port) noexcept {
   std::array<char, INET6_ADDRSTRLEN> text{};
-  const auto value = number<std::uint16_t>(port);
+  const auto value = text::number<std::uint16_t>(port);
   if (host.size() >= text.size() || !value) return std::nullopt;
   std::ranges::copy(host, text.begin());
   TcpEndpoint end{.host = {}, .port = *value};
@@ -106,7 +99,7 @@ std::uint64_t read_lost_line(std::string_view line) noexcept {
   const std::size_t at = line.find(kLost);
   if (at == std::string_view::npos) return 0;
   const std::string_view rest = line.substr(at + kLost.size());
-  return number<std::uint64_t>(rest.substr(0, rest.find(' '))).value_or(0);
+  return text::number<std::uint64_t>(rest.substr(0, rest.find(' '))).value_or(0);
 }
 
 }  // namespace headrace::tcp
