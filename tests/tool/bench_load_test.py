@@ -7,6 +7,7 @@ bounded from below: a busy machine makes everything slower, never faster.
 
 import collections
 import os
+import select
 import socket
 import tempfile
 import threading
@@ -14,7 +15,7 @@ import time
 import unittest
 
 from _bench import bench
-from _known_server import Server, receive_all
+from _known_server import Server, echo, receive_all
 from _program import PATIENCE, Server as OurServer
 
 
@@ -154,10 +155,14 @@ class Connections(unittest.TestCase):
         self.assertEqual(done.report["connections_never_answered"], 0)
 
     def test_an_idle_connection_that_the_server_closes_is_an_error(self):
-        def serve(peer, number):
-            if number < 3:
-                for chunk in receive_all(peer):
-                    peer.sendall(chunk)
+        talkers = set()
+
+        def serve(peer, number):  # which one is idle shows when the three others have spoken
+            while not select.select([peer], [], [], 0.01)[0]:
+                if len(talkers) == 3:
+                    return
+            talkers.add(number)
+            echo(peer, number)
 
         with Server(serve) as server:
             done = bench(server.address, "-c", 4, "--active", 3, "-n", 3000)
