@@ -88,7 +88,6 @@ void Session::command(std::string_view line) {
   std::string_view rest = line;
   const std::string_view word = take_word(rest);
   if (word == "/quit") {
-    tell("bye");
     quit_ = true;
     return;
   }
@@ -204,7 +203,12 @@ std::shared_ptr<const std::string> Session::next() {
   const std::uint64_t skipped = mail.skipped + batch.skipped + std::exchange(forgone_, 0);
   counters_.delivered += batch.lines;
   counters_.skipped += skipped;
-  if (skipped == 0 && mail.text.empty()) return batch.text;
+  if (skipped == 0 && mail.text.empty()) {
+    const bool is_last = batch.text == nullptr && left_ && quit_;
+    // Not through the mailbox: it would overtake what the room still has for the member.
+    return is_last && !std::exchange(bye_said_, true) ? std::make_shared<std::string>("-- bye\n")
+                                                      : batch.text;
+  }
   std::string text = skipped == 0 ? std::string{} : skipped_line(skipped);
   text += mail.text;
   if (batch.text != nullptr) text += *batch.text;

@@ -73,6 +73,7 @@ class Session {
   std::uint64_t forgone_ = 0;                             // lines of rooms, never had
   bool quit_ = false;
   bool left_ = false;
+  bool bye_said_ = false;
 };
 
 }  // namespace headrace::chat
