@@ -100,6 +100,15 @@ bool Received::is_truncated() const noexcept { return detail::head_of(lease_.blo
 
 bool Received::is_answer() const noexcept { return detail::head_of(lease_.block).is_answer; }
 
+Answering::Answering(detail::SocketRecord* on, Received received) noexcept
+    : Sending{detail::post_operation,
+              on,
+              Deadline::never(),
+              {received.data(), received.size()},
+              &received.sender()} {
+  outgoing_.block = std::exchange(received.lease_.block, nullptr);
+}
+
 struct Datagram::File {
   net::UnixPath path{};
 };
