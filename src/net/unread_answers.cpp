@@ -2,7 +2,7 @@
 //
 // Asked of sock_diag(7), unix_diag: every Unix socket there is, with its name, whom it has
 // connected to and what it has not read. That is worth it only while half of the send buffer is
-// full; then the list is good for a millisecond, or a few datagrams.
+// full; but then each time, since other workers may send by the same socket meanwhile.
 #include "net/unread_answers.hpp"
 
 #include <algorithm>
@@ -21,8 +21,6 @@ namespace headrace::net {
 
 namespace {
 
-constexpr std::int64_t kFresh = 1'000'000;  // ns
-constexpr unsigned kFewDatagrams = 8;
 constexpr std::size_t kDatagram = 32 * 1024;  // of netlink
 
 std::uint64_t hash_of(std::string_view name) noexcept {
@@ -52,10 +50,6 @@ bool UnreadAnswers::has_room() const noexcept {
 }
 
 void UnreadAnswers::look_at_peers() noexcept {
-  const std::int64_t now = sys::monotonic_ns();
-  if (now - looked_at_ < kFresh && ++sent_since_ < kFewDatagrams) return;
-  looked_at_ = now;
-  sent_since_ = 0;
   count_ = 0;
   struct stat about{};
   if (sys::fstat(server_, &about) < 0) return;

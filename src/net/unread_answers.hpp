@@ -34,8 +34,6 @@ class UnreadAnswers {
 
   int server_;
   Socket netlink_{-1};  // once it was needed
-  std::int64_t looked_at_ = 0;
-  unsigned sent_since_ = 0;
   std::uint64_t inode_ = 0;
   std::array<std::uint64_t, kMost> peers_{};  // hashes of names
   std::size_t count_ = 0;
