@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// io_uring(7), through liburing: two queues shared with the kernel, and a ring of buffers from which
-// it takes one when bytes have come. As system_calls.hpp is for calls, this is the one place for
-// them: everything that the io_uring engine asks of the kernel or is answered goes through a Ring.
+// io_uring(7), through liburing: two queues shared with the kernel, and a ring of buffers from
+// which it takes one when bytes have come. As system_calls.hpp is for calls, this is the one place
+// for them: everything that the io_uring engine asks of the kernel or is answered goes through a
+// Ring.
 //
 // What runs for each message is in line and touches only the memory that `ring_` and `buffers_`
 // point to; what calls the kernel is in ring.cpp. So tests link another ring.cpp, which points them
@@ -51,7 +52,7 @@ class Ring {
   Ring() noexcept = default;
   Ring(const Ring&) = delete;
   Ring& operator=(const Ring&) = delete;
-  ~Ring();
+  ~Ring() { close(); }
 
   /// Sets it up and asks the kernel what it can. Failures: `not_supported`, and `call` says what
   /// is missing or forbidden; `too_many_descriptors`, `out_of_memory`.
@@ -59,6 +60,10 @@ class Ring {
   /// Belongs to the thread that first calls `submit_and_wait`.
   [[nodiscard]] Result<> open(const RingSizes& sizes) noexcept;
 
+  /// The kernel lets go of everything.
+  void close() noexcept;
+  /// Whether anything can have been handed over.
+  [[nodiscard]] bool is_enabled() const noexcept { return is_enabled_; }
   [[nodiscard]] RingFeatures features() const noexcept { return features_; }
   /// The kernel has refused one: it is done without from now on.
   void lacks(RingFeature one) noexcept { features_.remove(one); }
@@ -71,6 +76,9 @@ class Ring {
     io_uring_sqe* const free = io_uring_get_sqe(&ring_);
     return free != nullptr ? free : submission_after_handing_over();
   }
+
+  /// What was filled in with this `user_data` and not handed over yet completes as nothing.
+  void take_back(std::uint64_t user_data) noexcept;
 
   /// Hands over what was filled in and waits for a completion, at most so long (-1: for ever; 0:
   /// not at all, but completions that are due are made). 0 or a negative errno; a timeout is no
