@@ -19,6 +19,7 @@ mkdir -p build/bench
 for name in process thread select poll epoll_level epoll_edge; do
   cc -std=c11 -O2 -Wall -Wextra -pthread "bench/floor/$name.c" -o "build/bench/$name"
 done
+cc -std=c11 -O2 -Wall -Wextra bench/floor/io_uring.c -o build/bench/io_uring -luring
 
 echo "$(uname -srm), $(nproc) cores, $(cc --version | head -n 1)"
 echo "load before: $(cut -d ' ' -f 1-3 /proc/loadavg); other work on this machine spoils CPU times"

@@ -15,7 +15,7 @@ trap clean_up EXIT
 trap 'exit 130' INT TERM
 
 case $MODEL in  # the thinnest server of the same kind
-  process | thread | select | poll | epoll-level) floor_name=$MODEL ;;
+  process | thread | select | poll | epoll-level | io_uring) floor_name=$MODEL ;;
   *) floor_name=epoll-edge ;;
 esac
 floor=("$FLOORS/${floor_name//-/_}" 0)

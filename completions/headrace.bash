@@ -4,7 +4,8 @@
 
 _headrace_values() {  # what may follow the option $1; nothing where only the user knows
   case $1 in
-    --model | --models) echo iterative process prefork thread pool polling select poll epoll-level epoll-edge io_uring ;;
+    --model) echo iterative process prefork thread pool polling select poll epoll-level epoll-edge io_uring auto ;;
+    --models) echo iterative process prefork thread pool polling select poll epoll-level epoll-edge io_uring ;;
     --compare) echo models connections sizes workers churn ;;
     --log-format) echo text json ;;
     --workers) echo auto ;;

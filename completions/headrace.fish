@@ -25,7 +25,7 @@ complete -c headrace $serve -a talk -d 'You answer, one client after another'
 complete -c headrace $serve -a chat -d 'Rooms of people with nc, or headrace chat'
 complete -c headrace $serve -x -l listen -d 'Where; may be repeated'
 complete -c headrace $serve -x -l model -d 'How connections are served' \
-    -a 'iterative process prefork thread pool polling select poll epoll-level epoll-edge io_uring'
+    -a 'iterative process prefork thread pool polling select poll epoll-level epoll-edge io_uring auto'
 complete -c headrace $serve -x -l workers -d 'Loops, children or threads' -a auto
 complete -c headrace $serve -x -l backlog -d 'Connections that may wait to be accepted'
 complete -c headrace $serve -x -l max-connections -d 'At once' -a none

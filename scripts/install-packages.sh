@@ -8,7 +8,7 @@
 set -euo pipefail
 
 build='g++ cmake ninja-build make pkg-config libcli11-dev libfmt-dev libspdlog-dev nlohmann-json3-dev libmnl-dev
-  libjs-chart.js libedit-dev libgtest-dev libgmock-dev'
+  liburing-dev libjs-chart.js libedit-dev libgtest-dev libgmock-dev'
 tests='python3 netcat-openbsd ncat socat iproute2 util-linux procps strace mandoc tmux'
 checks='git clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev valgrind'
 nightly='chromium'  # the HTML report is looked at in a browser
