@@ -86,6 +86,7 @@ test: ## Build everything and run the tests
 .PHONY: bench
 bench: build ## Measure: system calls, instructions, memory, rates (never part of the tests)
 	@if [ ! -x bench/run.sh ]; then echo 'bench: there is no bench/run.sh here'; exit 1; fi
+	scripts/install-packages.sh bench || echo 'bench: what is missing is left out'
 	bench/run.sh
 
 # Fewer than 5 rounds cannot tell a difference from noise. Small differences need more and longer ones.
