@@ -241,8 +241,8 @@ TEST(TcpWatch, TheKernelTakesEveryFilterAndMeansTheSame) {
   filter.hosts[0] = loopback6;
   EXPECT_EQ(count(filter), 3U);
   filter.hosts[filter.host_count++] = loopback;
-  while (filter.host_count < TcpFilter::kMostHosts)
-    filter.hosts[filter.host_count] = TcpHost{1, filter.host_count++};
+  for (; filter.host_count < TcpFilter::kMostHosts; ++filter.host_count)
+    filter.hosts[filter.host_count] = TcpHost{1, filter.host_count};
   EXPECT_EQ(count(filter), 3U);
   filter.hosts[0] = TcpHost{2};
   filter.hosts[1] = TcpHost{3};
