@@ -35,7 +35,7 @@ complete -c headrace $serve -x -l drain -d 'For connections to end after SIGTERM
 complete -c headrace $serve -x -l stats -d 'A line of counts so often'
 complete -c headrace $serve -x -l log-format -d 'Of the log on stderr' -a 'text json'
 complete -c headrace $serve -x -l rate-limit -d 'A second: datagrams answered to a host, lines of a member'
-complete -c headrace $serve -l allow-reflect -d 'Answer ports below 1024 and itself, too'
+complete -c headrace $serve -l allow-reflect -d 'Answer ports below 1024, itself, other echo servers'
 complete -c headrace $serve -l interactive -d 'Take commands on standard input'
 complete -c headrace $serve -s v -l verbose -d 'Log each arrival, message and departure'
 complete -c headrace $serve -x -l history -d 'chat: lines of a room that who joins gets'

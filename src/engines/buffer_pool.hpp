@@ -25,6 +25,8 @@ class BufferPool {
   static constexpr std::uint32_t kHeadroom =
       192;  // a block's head, and an address beside the bytes
   static constexpr std::uint32_t kCapacity = 65536;  // bytes; a bigger read is not cheaper by byte
+  /// Blocks begin at so many different places of a page.
+  static constexpr std::size_t kPlaces = 61;
   static constexpr std::size_t kKept =
       8;  // free blocks not returned to the kernel: 0.5 MiB at most
 
@@ -75,6 +77,7 @@ class BufferPool {
 
   BufferBlock* free_ = nullptr;
   std::size_t mapped_ = 0;  // free and lent
+  std::size_t place_ = 0;   // of the next one
   std::size_t kept_ = kKept;
 };
 

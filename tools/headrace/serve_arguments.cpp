@@ -56,7 +56,7 @@ void add_serve_options(Options& options, ServeArguments& to) {
   options.add("--rate-limit", "N", to.rules.most_each, number_from<std::uint32_t>(1),
               "a second: answers to one host; chat: lines of a member (default off)");
   options.add_flag("--allow-reflect", to.rules.allow_reflect,
-                   "answer datagrams from ports below 1024 and from itself, too");
+                   "answer ports below 1024, itself and other echo servers, too");
   options.add_flag("--interactive", to.interactive,
                    "take commands on stdin: stats, list, kick ID, quit");
   options.add_flag("-v,--verbose", to.verbose, "log each arrival, message and departure");
