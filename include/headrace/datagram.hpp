@@ -153,14 +153,7 @@ class [[nodiscard]] Sending {
 /// The same for a datagram that goes back as it came, in the buffer it came in.
 class [[nodiscard]] Answering : public Sending {
  public:
-  Answering(detail::SocketRecord* on, Received received) noexcept
-      : Sending{detail::post_operation,
-                on,
-                Deadline::never(),
-                {received.data(), received.size()},
-                &received.sender()} {
-    outgoing_.block = std::exchange(received.lease_.block, nullptr);
-  }
+  Answering(detail::SocketRecord* on, Received received) noexcept;
   Answering(const Answering&) = delete;
   Answering& operator=(const Answering&) = delete;
   ~Answering() {

@@ -40,3 +40,18 @@ void BufferPool::unmap_all(BufferBlock* first) noexcept {
 void give_back(BufferBlock* block) noexcept { block->pool->give(block); }
 
 }  // namespace headrace::detail
+
+namespace headrace {
+
+// Not in the header: the constructors used here look at iterator concepts, and each translation
+// unit that includes it would pay for that (4% of what the umbrella header costs).
+
+ByteView bytes_of(std::string_view text) noexcept {
+  return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
+}
+
+std::string_view text_of(ByteView bytes) noexcept {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+}  // namespace headrace

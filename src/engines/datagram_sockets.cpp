@@ -96,6 +96,15 @@ const Endpoint& Received::sender() const noexcept { return detail::head_of(lease
 
 bool Received::is_truncated() const noexcept { return detail::head_of(lease_.block).truncated; }
 
+Answering::Answering(detail::SocketRecord* on, Received received) noexcept
+    : Sending{detail::post_operation,
+              on,
+              Deadline::never(),
+              {received.data(), received.size()},
+              &received.sender()} {
+  outgoing_.block = std::exchange(received.lease_.block, nullptr);
+}
+
 struct Datagram::File {
   net::UnixPath path{};
 };

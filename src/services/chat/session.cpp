@@ -66,6 +66,7 @@ void Session::tell(std::string_view text) {
 // What it types.
 
 void Session::take(std::string_view line) {
+  if (left_) return;  // disconnected as too slow, with lines of its own still on their way
   std::uint64_t invalid = 0;
   const std::string text = made_safe(line, invalid);
   if (invalid != 0) counters_.invalid += invalid;
