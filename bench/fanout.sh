@@ -87,6 +87,7 @@ start_headrace() {
     [ -n "$port" ] && break
     sleep 0.1
   done
+  [ -n "$port" ] || { echo 'headrace serve chat did not come up' >&2; cat "$said" >&2; exit 1; }
   servers+=("headrace:chat:$!:$port")
 }
 

@@ -35,15 +35,17 @@ class Filter(unittest.TestCase):
     def test_the_encoding_of_the_server(self):
         def speak_gbk(peer, _number):
             lines = peer.makefile("rb")
-            asked = [lines.readline() for _ in range(2)]
-            right = asked == ["张三\n".encode("gbk"), "你好\n".encode("gbk")]
+            nick = lines.readline().decode("gbk")
+            peer.sendall(f"-- you are {nick}".encode("gbk"))
+            right = (nick, lines.readline()) == ("张三\n", "你好\n".encode("gbk"))
             peer.sendall(("对\n" if right else "错\n").encode("gbk"))
 
         with KnownServer(speak_gbk) as server:
             done = subprocess.run([PROGRAM, "chat", server.address, "--encoding", "gbk", "--nick",
                                    "张三"], input="你好\n".encode(), capture_output=True,
                                   timeout=PATIENCE, check=False)
-            self.assertEqual((done.stdout.decode(), done.stderr), ("对\n", b""))
+            self.assertEqual((done.stdout.decode(), done.stderr),
+                             ("-- you are 张三\n对\n", b""))
             self.assertEqual(done.returncode, 0)
 
     def test_a_nick_that_is_taken_is_no_reason_to_talk_as_somebody_else(self):
