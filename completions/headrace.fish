@@ -58,8 +58,13 @@ complete -c headrace $connect -x -l linger -d 'Silence after the end of input th
 
 set -l chat -n '__fish_seen_subcommand_from chat; and not __fish_seen_subcommand_from serve'
 complete -c headrace $chat -x -l nick -d 'Your nick'
-complete -c headrace $chat -x -l encoding -d 'What the server speaks' -a $encodings
+complete -c headrace $chat -x -l encoding -d 'What the others speak' -a $encodings
 complete -c headrace $chat -x -l timeout -d 'To connect, names included'
+complete -c headrace $chat -x -l listen -d 'udp: where the other can reach you'
+complete -c headrace $chat -x -l peer-encoding -d 'udp: what the other writes in' -a $encodings
+complete -c headrace $chat -x -l linger -d 'udp: of silence, after the end of input' -a never
+complete -c headrace $chat -x -l interface -d 'udp: of a room' -a '(__fish_print_interfaces)'
+complete -c headrace $chat -l broadcast -d 'udp: a room at a broadcast address'
 
 set -l send -n '__fish_seen_subcommand_from send'
 complete -c headrace $send -l hex -d 'The content is hexadecimal digits'
