@@ -90,10 +90,10 @@ bench: build ## Measure: system calls, instructions, memory, rates (never part o
 	bench/run.sh
 
 # Fewer than 5 rounds cannot tell a difference from noise. Small differences need more and longer ones.
-DEMO ?= --compare=connections,churn --rounds 5 -d 200ms
+DEMO ?= --compare=connections,churn --rounds 5 --within 100s
 
 .PHONY: demo
-demo: build ## Compare the models live, about two minutes; the report is build/report.html
+demo: build ## Compare the models live, within two minutes; the report is build/report.html
 	@echo '== build/headrace bench $(DEMO) --html build/report.html'
 	build/headrace bench $(DEMO) --html build/report.html
 	echo 'Open build/report.html in a browser.'

@@ -108,6 +108,7 @@ complete -c headrace $bench -l verify -d 'Look at every byte that comes back'
 complete -c headrace $bench -x -l pid -d 'Process of the server' -a '(__fish_complete_pids)'
 complete -c headrace $bench -f -l compare -d 'Start and compare servers' -a 'models connections sizes workers churn'
 complete -c headrace $bench -x -l rounds -d 'Measurements of each'
+complete -c headrace $bench -x -l within -d 'What a comparison may take in all'
 complete -c headrace $bench -x -l models -d 'Which models to compare' \
     -a 'iterative process prefork thread pool polling select poll epoll-level epoll-edge io_uring'
 complete -c headrace $bench -x -l against -d 'NAME=CMD: a server to compare with'

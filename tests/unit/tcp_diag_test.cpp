@@ -136,6 +136,15 @@ TEST(TcpDiag, AnErrorEndsADumpAndATornMessageIsNoticed) {
   EXPECT_EQ(tcp::read_datagram(bytes.first(bytes.size() - 4), 7, nobody).error, EBADMSG);
 }
 
+// As a signed number it is less than what is there.
+TEST(TcpDiag, ALengthOfMoreThanTwoToThe31IsTornToo) {
+  nlmsghdr head{};
+  head.nlmsg_len = 0xFFFF'FF28;
+  head.nlmsg_type = SOCK_DIAG_BY_FAMILY;
+  const tcp::Visitor nobody{[](void*, const TcpSocket&) {}, nullptr};
+  EXPECT_EQ(tcp::read_datagram(std::as_bytes(std::span{&head, 1}), 0, nobody).error, EBADMSG);
+}
+
 // With the kernel.
 
 Socket listen_at(const char* host, sa_family_t family) {
