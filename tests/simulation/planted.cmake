@@ -23,10 +23,10 @@ function(headrace_plant name file from to model text)
 
   string(REPLACE "." "[.]" pattern "/${file}")
   add_executable(planted_${name} ${planted} $<TARGET_OBJECTS:simulation_tests>
-    $<FILTER:$<TARGET_OBJECTS:headrace_objects>,EXCLUDE,${pattern}[.]o$>)
+    $<FILTER:$<TARGET_OBJECTS:headrace_objects>,EXCLUDE,${pattern}[.]o$> $<TARGET_OBJECTS:headrace_ring>)
   target_include_directories(planted_${name} PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
-  target_link_directories(planted_${name} PRIVATE ${libmnl_LIBRARY_DIRS})
-  target_link_libraries(planted_${name} PRIVATE Threads::Threads ${libmnl_LIBRARIES} GTest::gmock GTest::gtest)
+  target_link_directories(planted_${name} PRIVATE ${libmnl_LIBRARY_DIRS} ${liburing_LIBRARY_DIRS})
+  target_link_libraries(planted_${name} PRIVATE Threads::Threads ${libmnl_LIBRARIES} ${liburing_LIBRARIES} GTest::gmock GTest::gtest)
   headrace_link_as_compiled(planted_${name})
   math(EXPR seconds "60 * ${slowness}")
   add_test(NAME simulation.finds_planted_${name}
