@@ -25,7 +25,7 @@ complete -c headrace $serve -a talk -d 'You answer, one client after another'
 complete -c headrace $serve -a chat -d 'Rooms of people with nc, or headrace chat'
 complete -c headrace $serve -x -l listen -d 'Where; may be repeated'
 complete -c headrace $serve -x -l model -d 'How connections are served' \
-    -a 'iterative process prefork thread pool polling select poll epoll-level epoll-edge io_uring'
+    -a 'iterative process prefork thread pool polling select poll epoll-level epoll-edge io_uring auto'
 complete -c headrace $serve -x -l workers -d 'Loops, children or threads' -a auto
 complete -c headrace $serve -x -l backlog -d 'Connections that may wait to be accepted'
 complete -c headrace $serve -x -l max-connections -d 'At once' -a none
@@ -58,8 +58,13 @@ complete -c headrace $connect -x -l linger -d 'Silence after the end of input th
 
 set -l chat -n '__fish_seen_subcommand_from chat; and not __fish_seen_subcommand_from serve'
 complete -c headrace $chat -x -l nick -d 'Your nick'
-complete -c headrace $chat -x -l encoding -d 'What the server speaks' -a $encodings
+complete -c headrace $chat -x -l encoding -d 'What the others speak' -a $encodings
 complete -c headrace $chat -x -l timeout -d 'To connect, names included'
+complete -c headrace $chat -x -l listen -d 'udp: where the other can reach you'
+complete -c headrace $chat -x -l peer-encoding -d 'udp: what the other writes in' -a $encodings
+complete -c headrace $chat -x -l linger -d 'udp: of silence, after the end of input' -a never
+complete -c headrace $chat -x -l interface -d 'udp: of a room' -a '(__fish_print_interfaces)'
+complete -c headrace $chat -l broadcast -d 'udp: a room at a broadcast address'
 
 set -l send -n '__fish_seen_subcommand_from send'
 complete -c headrace $send -l hex -d 'The content is hexadecimal digits'
@@ -103,6 +108,7 @@ complete -c headrace $bench -l verify -d 'Look at every byte that comes back'
 complete -c headrace $bench -x -l pid -d 'Process of the server' -a '(__fish_complete_pids)'
 complete -c headrace $bench -f -l compare -d 'Start and compare servers' -a 'models connections sizes workers churn'
 complete -c headrace $bench -x -l rounds -d 'Measurements of each'
+complete -c headrace $bench -x -l within -d 'What a comparison may take in all'
 complete -c headrace $bench -x -l models -d 'Which models to compare' \
     -a 'iterative process prefork thread pool polling select poll epoll-level epoll-edge io_uring'
 complete -c headrace $bench -x -l against -d 'NAME=CMD: a server to compare with'

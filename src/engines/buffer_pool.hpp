@@ -49,6 +49,14 @@ class BufferPool {
     free_ = block;
   }
 
+  /// A block that was given back; null when there is none. Maps nothing: for a pool that others'
+  /// blocks come home to.
+  BufferBlock* take_given() noexcept {
+    BufferBlock* const block = free_;
+    if (block != nullptr) free_ = block->next;
+    return block;
+  }
+
   /// From now on so many are kept beyond those: who takes many at a time will again.
   void keep(std::size_t more) noexcept { kept_ = kKept + more; }
 

@@ -240,6 +240,8 @@ ExitStatus check_and_serve(const Service& service, const ServeOptions& options) 
   if (!model.built) return refuse(options, "this model is not in this version of headrace yet");
   if (const std::string why = why_not(service, model, options.workers); !why.empty())
     return refuse(options, why.c_str());
+  if (const std::string why = why_not_here(model); !why.empty())
+    return refuse(options, why.c_str());
   const unsigned workers = workers_for(service, options, model);
   if (workers == 0) return refuse(options, "this model has no workers to choose");
   if (options.listen.texts().empty()) return refuse(options, "there is no address to listen at");

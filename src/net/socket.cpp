@@ -295,7 +295,7 @@ Result<SocketAddress> peer_address(int descriptor) noexcept {
 
 int effective_backlog(int asked) noexcept {
   std::array<char, 16> text{};
-  const Socket file{::open("/proc/sys/net/core/somaxconn", O_RDONLY | O_CLOEXEC)};
+  const Socket file{sys::open_file("/proc/sys/net/core/somaxconn", O_RDONLY | O_CLOEXEC)};
   if (!file.is_open()) return asked;
   const ssize_t size = sys::read(file.descriptor(), text.data(), text.size());
   unsigned cap = 0;

@@ -47,8 +47,8 @@ CONFORMANCE("datagrams of every size come back whole", with_datagrams()) {
   const DatagramClient client{server.address()};
   std::size_t bytes = 0;
   unsigned count = 0;
-  for (const std::size_t size : {0, 1, 2, 64, 511, 512, 1400, 1472, 1473, 2048, 8191, 8192, 8193,
-                                 16384, 32768, 65506, 65507}) {
+  for (const std::size_t size : {0UZ, 1UZ, 2UZ, 64UZ, 511UZ, 512UZ, 1400UZ, 1472UZ, 1473UZ, 2048UZ,
+                                 8191UZ, 8192UZ, 8193UZ, 16384UZ, 32768UZ, 65506UZ, 65507UZ}) {
     const std::string sent = bytes_of_size(size, size);
     ASSERT_TRUE(same(client.ask(sent), sent)) << size;
     bytes += size;

@@ -258,8 +258,9 @@ Task<> listen(Engine& engine, Subscription& place, Mailbox& mailbox, Heard& hear
       continue;
     }
     if (heard.lines >= wanted) co_return;
-    const bool woken = co_await mailbox.woken(engine);
+    const auto woken = co_await mailbox.woken(engine);
     if (!woken) co_return;
+    mailbox.awake();
   }
 }
 

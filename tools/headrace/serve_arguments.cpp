@@ -33,7 +33,7 @@ void add_serve_options(Options& options, ServeArguments& to) {
   const std::string default_address{ServeOptions{}.listen.texts().front()};
   options.add_list("--listen", "ADDR", to.listen, parse_address_with_encoding,
                    fmt::format("where; may be repeated (default {})", default_address));
-  options.add("--model", "NAME", server.model, parse_model,
+  options.add("--model", "NAME|auto", server.model, parse_model_or_auto,
               fmt::format("how connections are served (default {})", info(server.model).name));
   options.add("--workers", "N|auto", server.workers, parse_workers,
               "loops (default 1, auto: one a core), children or threads (default 32)");
