@@ -4,7 +4,8 @@
 
 _headrace_values() {  # what may follow the option $1; nothing where only the user knows
   case $1 in
-    --model | --models) echo iterative process prefork thread pool polling select poll epoll-level epoll-edge io_uring ;;
+    --model) echo iterative process prefork thread pool polling select poll epoll-level epoll-edge io_uring auto ;;
+    --models) echo iterative process prefork thread pool polling select poll epoll-level epoll-edge io_uring ;;
     --compare) echo models connections sizes workers churn ;;
     --log-format) echo text json ;;
     --workers) echo auto ;;
@@ -45,7 +46,7 @@ _headrace_options() {  # the options of the command $1
       ;;
     bench)
       echo -h --help -c --connections --active --size -d --duration -n --messages --in-flight --rate --churn --ramp \
-        --warmup --threads --timeout --verify --pid --compare --rounds --models --against --html --json
+        --warmup --threads --timeout --verify --pid --compare --rounds --within --models --against --html --json
       ;;
     watch) echo -h --help --once --json --interval --sequence --format --count --demo ;;
     models) echo -h --help --json ;;
@@ -59,7 +60,7 @@ _headrace_takes_value() {
     --listen | --model | --workers | --backlog | --max-connections | --max-per-address | --idle-timeout | \
       --rate-limit | --drain | --stats | --log-format | -c | --connections | --active | --size | -d | --duration | \
       -n | --messages | --in-flight | --rate | --churn | --ramp | --warmup | --threads | --timeout | --pid | \
-      --compare | --rounds | --models | --against | --file | --count | --interval | --encoding | --ttl | \
+      --compare | --rounds | --within | --models | --against | --file | --count | --interval | --encoding | --ttl | \
       --interface | --join | --buffer | --kernel-buffer | --source | --retry | --wait | --linger | --format | \
       --demo | --history | --slow | --max-line | --outbox | --history-file | --nick | --peer-encoding) return 0 ;;
   esac

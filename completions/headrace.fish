@@ -25,7 +25,7 @@ complete -c headrace $serve -a talk -d 'You answer, one client after another'
 complete -c headrace $serve -a chat -d 'Rooms of people with nc, or headrace chat'
 complete -c headrace $serve -x -l listen -d 'Where; may be repeated'
 complete -c headrace $serve -x -l model -d 'How connections are served' \
-    -a 'iterative process prefork thread pool polling select poll epoll-level epoll-edge io_uring'
+    -a 'iterative process prefork thread pool polling select poll epoll-level epoll-edge io_uring auto'
 complete -c headrace $serve -x -l workers -d 'Loops, children or threads' -a auto
 complete -c headrace $serve -x -l backlog -d 'Connections that may wait to be accepted'
 complete -c headrace $serve -x -l max-connections -d 'At once' -a none
@@ -35,7 +35,7 @@ complete -c headrace $serve -x -l drain -d 'For connections to end after SIGTERM
 complete -c headrace $serve -x -l stats -d 'A line of counts so often'
 complete -c headrace $serve -x -l log-format -d 'Of the log on stderr' -a 'text json'
 complete -c headrace $serve -x -l rate-limit -d 'A second: datagrams answered to a host, lines of a member'
-complete -c headrace $serve -l allow-reflect -d 'Answer ports below 1024 and itself, too'
+complete -c headrace $serve -l allow-reflect -d 'Answer ports below 1024, itself, other echo servers'
 complete -c headrace $serve -l interactive -d 'Take commands on standard input'
 complete -c headrace $serve -s v -l verbose -d 'Log each arrival, message and departure'
 complete -c headrace $serve -x -l history -d 'chat: lines of a room that who joins gets'
@@ -108,6 +108,7 @@ complete -c headrace $bench -l verify -d 'Look at every byte that comes back'
 complete -c headrace $bench -x -l pid -d 'Process of the server' -a '(__fish_complete_pids)'
 complete -c headrace $bench -f -l compare -d 'Start and compare servers' -a 'models connections sizes workers churn'
 complete -c headrace $bench -x -l rounds -d 'Measurements of each'
+complete -c headrace $bench -x -l within -d 'What a comparison may take in all'
 complete -c headrace $bench -x -l models -d 'Which models to compare' \
     -a 'iterative process prefork thread pool polling select poll epoll-level epoll-edge io_uring'
 complete -c headrace $bench -x -l against -d 'NAME=CMD: a server to compare with'

@@ -187,7 +187,9 @@ struct TcpSourceStatus {
 struct TcpEvent {
   TcpSource source;
   /// From `from` to `to` in one step of RFC 9293; with `passed_over` in several, which were too
-  /// short to be seen. False: no way leads there. A bug, or two sources that contradict each other.
+  /// short to be seen. False: no way leads there, and one trace event or two rows of the same
+  /// socket say so. Sources that contradict each other do not make it false: the same ends may have
+  /// been used again between them.
   bool legal;
   bool passed_over;
   /// The final word on a socket: its last figures; `to` is CLOSED or TIME-WAIT.

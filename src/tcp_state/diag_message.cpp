@@ -229,7 +229,11 @@ DatagramEnd read_datagram(Bytes datagram, std::uint32_t number, const Visitor& v
   DatagramEnd end;
   int left = static_cast<int>(datagram.size());
   const auto* header = reinterpret_cast<const nlmsghdr*>(datagram.data());
-  for (; mnl_nlmsg_ok(header, left); header = mnl_nlmsg_next(header, &left)) {
+  // libmnl compares lengths with their sign: one of 2^31 and more it takes for small.
+  const auto is_whole = [&] {
+    return mnl_nlmsg_ok(header, left) && header->nlmsg_len <= static_cast<std::uint32_t>(left);
+  };
+  for (; is_whole(); header = mnl_nlmsg_next(header, &left)) {
     if (number != 0 && header->nlmsg_seq != number) continue;
     if ((header->nlmsg_flags & NLM_F_DUMP_INTR) != 0) end.interrupted = true;
     const Bytes payload{static_cast<const std::byte*>(mnl_nlmsg_get_payload(header)),

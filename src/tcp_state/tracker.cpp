@@ -102,6 +102,9 @@ void Tracker::trace(const TraceRecord& record) {
     ++foreign_;
     return;
   }
+  // Its end, told already: it had no row in a look that came after.
+  const bool begins = record.from == syn_sent || record.from == listen || record.from == closed;
+  if (!begins && record.time_ns < now_ && !held_.contains(key)) return;
   Held& held = held_[key];
   held.records.push_back(record);
   held.look = look_;
@@ -109,14 +112,10 @@ void Tracker::trace(const TraceRecord& record) {
 }
 
 void Tracker::step(const Key& key, Connection& connection, const TraceRecord& record) {
-  // Read after a look that had seen further already.
-  if (connection.look == look_ && record.time_ns <= looked_until_ &&
-      connection.state != record.from)
-    return;
-  if (record.from == listen || record.from == syn_sent) begin_again(key, connection, record.from);
-  // We may have missed steps; the event says where this one began.
-  if (connection.state != record.from && record.from != closed)
-    change(key, connection, record.from, TcpSource::trace, record.time_ns, nullptr);
+  if (is_old(connection, record)) return;
+  if (record.from == listen || record.from == syn_sent || record.from == closed)
+    begin_again(key, connection, record.from);
+  catch_up(key, connection, record);
   if (record.to == closed) {
     connection.left = record.time_ns;
     connection.left_by = TcpSource::trace;
@@ -125,14 +124,32 @@ void Tracker::step(const Key& key, Connection& connection, const TraceRecord& re
   change(key, connection, record.to, TcpSource::trace, record.time_ns, nullptr);
 }
 
+// Whether its row shows what came of it, or of what followed it.
+bool Tracker::is_old(const Connection& connection, const TraceRecord& record) const {
+  if (connection.row_time == 0) return false;  // no row yet
+  if (record.time_ns < connection.row_time) return true;
+  const bool within_look = connection.row_time == now_ && record.time_ns <= looked_until_;
+  return within_look && connection.state != record.from;
+}
+
+// We may have missed steps; the event says where this one began. Where no way leads there, what was
+// missed is the end of one connection and the beginning of another.
+void Tracker::catch_up(const Key& key, Connection& connection, const TraceRecord& record) {
+  if (connection.state == record.from) return;
+  if (!is_reachable(connection.state, record.from)) begin_again(key, connection, closed);
+  change(key, connection, record.from, TcpSource::trace, record.time_ns, nullptr);
+}
+
 // What is left of the connection before, if it is another.
 void Tracker::begin_again(const Key& key, Connection& connection, TcpState state) {
-  if (connection.state == state || connection.state == syn_received) return;
+  const bool goes_on = connection.state == syn_received && state != closed;
+  if (connection.state == state || goes_on) return;
   if (connection.state != closed || connection.left != 0)
     change(key, connection, closed, connection.left != 0 ? connection.left_by : TcpSource::trace,
            connection.left != 0 ? connection.left : now_, nullptr);
   connection.owner = {};
   connection.state = state;
+  connection.row_state = closed;
 }
 
 void Tracker::replay(const Key& key, Connection& connection) {
@@ -268,11 +285,16 @@ void Tracker::row(TcpSighting& sighting) {
     if (is_history) {
       connection.state = socket.state;
     } else {
+      settle(key, connection, socket);
       const bool seen_leaving = connection.left != 0;
-      change(key, connection, socket.state, seen_leaving ? connection.left_by : TcpSource::snapshot,
-             seen_leaving ? connection.left : now_, &socket);
+      if (connection.state != socket.state)
+        change(key, connection, socket.state,
+               seen_leaving ? connection.left_by : TcpSource::snapshot,
+               seen_leaving ? connection.left : now_, &socket);
     }
   }
+  connection.row_state = socket.state;
+  connection.row_time = now_;
   connection.left = 0;
   connection.final.reset();
   connection.look = look_;
@@ -286,6 +308,17 @@ void Tracker::row(TcpSighting& sighting) {
   socket.owner = connection.owner;
   sighting.age = std::chrono::nanoseconds{std::max<std::int64_t>(0, now_ - connection.since)};
   sighting.age_known = connection.since_known;
+}
+
+// A row of a state to which no way leads from the one that is known. A socket that connects a
+// second time (after connect(2) to nowhere) keeps its cookie; and events that were taken for this
+// connection's may have been those of the same two ends elsewhere: then the row before counts.
+void Tracker::settle(const Key& key, Connection& connection, const TcpSocket& socket) {
+  if (is_reachable(connection.state, socket.state)) return;
+  if (socket.state == syn_sent)
+    begin_again(key, connection, closed);
+  else if (is_reachable(connection.row_state, socket.state))
+    connection.state = connection.row_state;
 }
 
 void Tracker::end_look(std::int64_t until) {

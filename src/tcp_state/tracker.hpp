@@ -7,6 +7,12 @@
 // begins, knows no network namespace and comes before the socket was ever looked at; a message
 // about an ended socket names no state. So a way out is held until the next look shows where it
 // led.
+//
+// Which of two pieces of news came first, their times say. A row was written at some moment of its
+// look: an event from before the look is older than the row, one from after it younger. Of those
+// from within the look the ones are younger that go on from where the row is. A step that one event
+// tells, or two rows of one socket, is judged as it is; where sources contradict each other there
+// was another connection between them, or in another network namespace, and no step is made up.
 #pragma once
 
 #include <cstdint>
@@ -70,10 +76,12 @@ class Tracker {
   };
   struct Connection {
     TcpState state = TcpState::closed;
+    TcpState row_state = TcpState::closed;  // in its last row
     bool since_known = false;
     std::uint32_t look = 0;  // the last that had it
     std::int64_t since = 0;
-    std::int64_t left = 0;  // a way out was seen then; 0: none
+    std::int64_t row_time = 0;  // when the look of its last row began
+    std::int64_t left = 0;      // a way out was seen then; 0: none
     TcpSource left_by = TcpSource::snapshot;
     std::uint64_t cookie = 0;
     TcpOwner owner{};
@@ -102,6 +110,9 @@ class Tracker {
   void take(const Key& key, const Sign& sign);
   void follow(const Key& key, Connection& connection, const Sign& sign);
   void step(const Key& key, Connection& connection, const TraceRecord& record);
+  [[nodiscard]] bool is_old(const Connection& connection, const TraceRecord& record) const;
+  void catch_up(const Key& key, Connection& connection, const TraceRecord& record);
+  void settle(const Key& key, Connection& connection, const TcpSocket& socket);
   void begin_again(const Key& key, Connection& connection, TcpState state);
   void change(const Key& key, Connection& connection, TcpState to, TcpSource source,
               std::int64_t time, const TcpSocket* socket);

@@ -16,10 +16,10 @@ SILENCE = f"{SILENCE_SECONDS * 1000:.0f}ms"
 GENEROUS = ("--timeout", "25s")
 
 
-def bench(address, *arguments, **options):
+def bench(address, *arguments, patience=PATIENCE, **options):
     limit = () if "--timeout" in arguments else GENEROUS
     command = [PROGRAM, "bench", address, "--json", *limit, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, **options)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=patience, **options)
     done.report = json.loads(done.stdout) if done.stdout else None
     if done.report:
         validate(done.report)

@@ -16,14 +16,17 @@ def until(condition, what):
     while time.monotonic() < end:
         if found := condition():
             return found
+        time.sleep(0.005)  # between two looks
     raise AssertionError(f"never came: {what}")
 
 
 class Watching:
-    """`headrace watch ARGUMENTS`, its lines as they come. A context: leaving it ends the program."""
+    """`headrace watch ARGUMENTS`, its lines as they come, begun by the command `through`. A context:
+    leaving it ends the program."""
 
-    def __init__(self, *arguments, **options):
-        self.process = subprocess.Popen([PROGRAM, "watch", *arguments], stdin=subprocess.DEVNULL,
+    def __init__(self, *arguments, through=(), **options):
+        self.process = subprocess.Popen([*through, PROGRAM, "watch", *arguments],
+                                        stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
         os.set_blocking(self.process.stdout.fileno(), False)
         self.text = b""
@@ -31,10 +34,10 @@ class Watching:
     def lines(self):
         if self.process.poll() is None:
             self.text += self.process.stdout.read() or b""
-        return self.text.decode("utf-8").splitlines()
+        return self.text.decode("utf-8").split("\n")[:-1]  # whole ones
 
     def objects(self, **wanted):
-        objects = [json.loads(line) for line in self.lines() if line.endswith("}")]
+        objects = [json.loads(line) for line in self.lines() if line.startswith("{")]
         return [one for one in objects
                 if all(one.get(key) == value for key, value in wanted.items())]
 

@@ -80,7 +80,10 @@ class Comparisons(unittest.TestCase):
                 self.assertEqual(entry["messages_per_second"], sum(rates["rounds"]) / 2)
                 self.assertEqual([rates["lowest"], rates["highest"]], sorted(rates["rounds"]))
         self.assertIn("round 2 of 2", said)
-        self.assertEqual(len(said.splitlines()), 2 * len(report["results"]))
+        first, *rest = said.splitlines()
+        self.assertRegex(first, rf"^headrace: bench --compare: {len(report['results'])} servers?, "
+                                r"1 case, 2 rounds: about \d+s$")
+        self.assertEqual(len(rest), 2 * len(report["results"]))
 
     def test_its_sentence_says_that_few_rounds_tell_nothing(self):
         report, _ = self.compare("--models", "thread,epoll-edge", "-c", 2, *QUICK)
@@ -99,6 +102,16 @@ class Comparisons(unittest.TestCase):
         self.assertEqual([where["pinning"]["server"], where["pinning"]["load"]], pinned)
         self.assertEqual(where["cores"], len(cores))
         self.assertIn("Linux", where["kernel"])
+
+    def test_a_limit_makes_shorter_and_fewer_rounds(self):
+        report, said = self.compare("--models", "thread,epoll-edge", "-c", 2, "--rounds", 1000,
+                                    "--within", "1500ms", "--timeout", "20s")
+        self.assertIn("1000 rounds: about 2s\n", said)
+        self.assertEqual(report["within_seconds"], 1.5)
+        self.assertGreaterEqual(report["round_seconds"], 0.05)
+        for entry in report["results"]:
+            self.assertGreaterEqual(entry["rounds"], 1)
+            self.assertLessEqual(entry["rounds"], 15)  # 1.5 s of 50 ms each, for two
 
     def test_connections_sizes_workers_churn(self):
         report, _ = self.compare("connections,sizes,workers,churn", "--models", "epoll-edge", "-c",
@@ -148,6 +161,7 @@ class Comparisons(unittest.TestCase):
     def test_an_interrupt_leaves_a_report_and_nobody_behind(self):
         running = start("--json", "--models", "thread,process", "-c", 2, "-d", "50ms", "--rounds",
                         100_000)
+        running.stderr.readline()  # how long it will take
         running.stderr.readline()  # a round is over
         running.send_signal(signal.SIGINT)
         output, _ = running.communicate(timeout=PATIENCE)
@@ -190,8 +204,9 @@ class LiveView(unittest.TestCase):
         return seen.decode()
 
     def lines_of(self, seen):
-        """Without control sequences."""
-        return re.sub(r"\x1b\[[0-9]*[A-Za-z]", "", seen).replace("\r", "").splitlines()
+        """Of the picture, without control sequences; and without what was said before it."""
+        text = re.sub(r"\x1b\[[0-9]*[A-Za-z]", "", seen).replace("\r", "")
+        return [line for line in text.splitlines() if not line.startswith("headrace: ")]
 
     def width(self, line):
         return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in line)

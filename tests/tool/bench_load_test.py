@@ -249,7 +249,7 @@ class Connections(unittest.TestCase):
     def test_very_many_connections_from_one_process(self):
         with OurServer("--model", "epoll-edge") as server:
             done = bench(f"127.0.0.1:{server.port}", "-c", 19_500, "-n", 100_000, "--verify",
-                         "--timeout", "20s")
+                         "--timeout", "25s", patience=5 * PATIENCE)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(done.report["connections"], 19_500)
         self.assertEqual(done.report["messages"], 100_000)

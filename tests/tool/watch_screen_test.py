@@ -78,6 +78,14 @@ class Screen:
             pass
         return self.status
 
+    def end_by(self, how):
+        """Keys or a signal: the exit status."""
+        if isinstance(how, str):
+            self.press(how)
+        else:
+            os.kill(self.pid, how)
+        return self.wait_for_end()
+
     def __enter__(self):
         return self
 
@@ -148,18 +156,39 @@ class View(unittest.TestCase):
             screen.press("\x1b[B\x1b[5~\x1b[Z?q")
             self.assertEqual(screen.wait_for_end(), 0)
 
+    def expect_as_before(self, screen):
+        self.assertIn("\x1b[?1049l", screen.written)
+        self.assertIn("\x1b[?25h", screen.written)
+        self.assertEqual(termios.tcgetattr(screen.terminal)[:4], screen.before[:4])
+
     def test_leaves_the_terminal_as_it_was(self):
         for how in ("\x03", "q", signal.SIGTERM):
             with self.subTest(how), Screen() as screen:
                 screen.shows(r"^ *headrace watch")
-                if isinstance(how, str):
-                    screen.press(how)
-                else:
-                    os.kill(screen.pid, how)
-                self.assertEqual(screen.wait_for_end(), 0)
-                self.assertIn("\x1b[?1049l", screen.written)
-                self.assertIn("\x1b[?25h", screen.written)
-                self.assertEqual(termios.tcgetattr(screen.terminal)[:4], screen.before[:4])
+                self.assertEqual(screen.end_by(how), 0)
+                self.expect_as_before(screen)
+
+    def test_what_kills_it_leaves_the_terminal_as_it_was_too(self):
+        for how in ("\x1c", signal.SIGSEGV, signal.SIGABRT):  # Ctrl-\ and two crashes
+            with self.subTest(how), Screen() as screen:
+                screen.shows(r"^ *headrace watch")
+                self.assertNotEqual(screen.end_by(how), 0)
+                self.expect_as_before(screen)
+
+    def test_suspended_it_gives_the_terminal_back_and_takes_it_again(self):
+        with Screen() as screen:
+            screen.shows(r"^ *headrace watch")
+            screen.press("\x1a")
+            screen.wait_for(lambda: os.WIFSTOPPED(
+                os.waitpid(screen.pid, os.WUNTRACED | os.WNOHANG)[1]), "it stopped")
+            screen.wait_for(lambda: "\x1b[?1049l" in screen.written, "the first screen")
+            self.expect_as_before(screen)
+            screen.written = ""
+            os.kill(screen.pid, signal.SIGCONT)
+            screen.wait_for(lambda: "\x1b[?1049h" in screen.written, "the second screen")
+            screen.shows(r"^ *headrace watch")
+            screen.press("q")
+            self.assertEqual(screen.wait_for_end(), 0)
 
     def test_no_color_means_no_colour(self):
         with Screen(NO_COLOR="1") as screen:

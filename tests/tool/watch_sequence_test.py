@@ -14,6 +14,7 @@ import unittest
 import xml.etree.ElementTree
 
 from _program import PATIENCE, PROGRAM, run
+from _tcp_states import drop_what_comes, take_what_comes
 
 ALONE = "HEADRACE_TEST_ALONE"
 
@@ -142,6 +143,24 @@ class Sequence(unittest.TestCase):
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             drawn = watch.output()
         self.assertRegex(drawn, r"CLOSED +\|-+ RST\+ACK ack=1 -+>\| CLOSED")
+
+    def test_a_simultaneous_close(self):
+        with listener() as server, Watch(self.port(server), "--count", "1") as watch:
+            with socket.create_connection(server.getsockname(), PATIENCE) as client:
+                peer, _ = server.accept()
+                with peer:
+                    # Each FIN is lost once: so both are sent before either arrives.
+                    for act in (drop_what_comes, lambda end: end.shutdown(socket.SHUT_WR),
+                                take_what_comes):
+                        act(client)
+                        act(peer)
+                    drawn = watch.output()
+        left, right = states_on(drawn, "left"), states_on(drawn, "right")
+        self.assertIn("CLOSING", left + right)
+        for states in (left, right):
+            self.assertIn("FIN-WAIT-1", states)
+            self.assertEqual(states[-1], "TIME-WAIT", drawn)
+        self.assertNotIn("no arrow of RFC 9293", drawn)
 
     def test_half_close(self):
         with listener() as server, Watch(self.port(server)) as watch:

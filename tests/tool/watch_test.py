@@ -140,6 +140,22 @@ class Events(unittest.TestCase):
             (ended,) = watch.objects(**mine, state="TIME-WAIT")
             self.assertEqual(ended["owner"]["pid"], os.getpid())
 
+    def test_a_pending_request_and_its_connection_are_one(self):
+        sockets = Sockets()
+        self.addCleanup(sockets.close)
+        deferring = sockets.listening("127.0.0.1", TCP_DEFER_ACCEPT=60)
+        with Watching("--json", "--interval", "10ms", f":{deferring.getsockname()[1]}") as watch:
+            until(lambda: watch.objects(kind="socket", state="LISTEN"), "the listener")
+            client = sockets.begin_connecting(deferring.getsockname())
+            theirs = {"kind": "event", "remote": f"127.0.0.1:{client.getsockname()[1]}"}
+            until(lambda: watch.objects(**theirs, state="SYN-RECEIVED"), "SYN-RECEIVED")
+            until(lambda: client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) == b"\1",
+                  "ESTABLISHED here")
+            client.send(b"now it is accepted")
+            until(lambda: watch.objects(**theirs, state="ESTABLISHED"), "ESTABLISHED there")
+            self.assertEqual([event["state"] for event in watch.objects(**theirs)],
+                             ["SYN-RECEIVED", "ESTABLISHED"])
+
     def test_one_shorter_than_a_look_leaves_a_trace(self):
         sockets = Sockets()
         self.addCleanup(sockets.close)
@@ -177,6 +193,22 @@ class Events(unittest.TestCase):
             self.assertEqual(status, 0)
             self.assertIn("no trace events: tracefs is not mounted", said)
             self.assertNotIn("no packets", said)
+            self.assertNotIn("setcap", said)  # no right would mount it
+
+    def test_without_rights_it_shows_what_it_can_and_says_what_would_give_more(self):
+        sockets = Sockets()
+        self.addCleanup(sockets.close)
+        without = ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--")
+        with Watching("--json", "--interval", "10ms", f":{sockets.port}", through=without) as watch:
+            until(lambda: watch.objects(kind="socket", state="LISTEN"), "the listener")
+            sockets.pair()
+            until(lambda: watch.objects(kind="event", state="ESTABLISHED"), "a snapshot's news")
+            status, said = watch.end()
+        self.assertEqual(status, 0)
+        self.assertRegex(said, r"no packets: permission denied \(socket\(AF_PACKET\)\); SYN, FIN and RST")
+        capabilities = "cap_net_raw,cap_dac_override,cap_sys_ptrace+ep"
+        self.assertIn("this would give what is missing: sudo setcap "
+                      f"{capabilities} {os.path.realpath(PROGRAM)}\n", said)
 
     def test_packets_tell_what_is_shorter_than_a_look(self):
         sockets = Sockets()

@@ -136,6 +136,15 @@ TEST(TcpDiag, AnErrorEndsADumpAndATornMessageIsNoticed) {
   EXPECT_EQ(tcp::read_datagram(bytes.first(bytes.size() - 4), 7, nobody).error, EBADMSG);
 }
 
+// As a signed number it is less than what is there.
+TEST(TcpDiag, ALengthOfMoreThanTwoToThe31IsTornToo) {
+  nlmsghdr head{};
+  head.nlmsg_len = 0xFFFF'FF28;
+  head.nlmsg_type = SOCK_DIAG_BY_FAMILY;
+  const tcp::Visitor nobody{[](void*, const TcpSocket&) {}, nullptr};
+  EXPECT_EQ(tcp::read_datagram(std::as_bytes(std::span{&head, 1}), 0, nobody).error, EBADMSG);
+}
+
 // With the kernel.
 
 Socket listen_at(const char* host, sa_family_t family) {
@@ -241,8 +250,8 @@ TEST(TcpWatch, TheKernelTakesEveryFilterAndMeansTheSame) {
   filter.hosts[0] = loopback6;
   EXPECT_EQ(count(filter), 3U);
   filter.hosts[filter.host_count++] = loopback;
-  while (filter.host_count < TcpFilter::kMostHosts)
-    filter.hosts[filter.host_count] = TcpHost{1, filter.host_count++};
+  for (; filter.host_count < TcpFilter::kMostHosts; ++filter.host_count)
+    filter.hosts[filter.host_count] = TcpHost{1, filter.host_count};
   EXPECT_EQ(count(filter), 3U);
   filter.hosts[0] = TcpHost{2};
   filter.hosts[1] = TcpHost{3};

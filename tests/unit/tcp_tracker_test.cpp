@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Sources that each see a part, told to the tracker in every order that happens.
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -61,14 +62,21 @@ struct Story {
     });
     return lines;
   }
-  void trace(TcpState from, TcpState to) {
-    now += 1'000'000;
-    tracker.trace({.time_ns = now,
+  void trace(TcpState from, TcpState to) { trace_at(now += 1'000'000, from, to); }
+  void trace_at(std::int64_t time, TcpState from, TcpState to) {
+    tracker.trace({.time_ns = time,
                    .ipv6 = false,
                    .from = from,
                    .to = to,
                    .local = end(kPort),
                    .remote = end(7788)});
+  }
+  // A whole life's end and the next one's beginning, a nanosecond each from `time` on.
+  void trace_end_and_next(std::int64_t time) {
+    trace_at(time, established, close_wait);
+    trace_at(time + 1, close_wait, last_ack);
+    trace_at(time + 2, last_ack, closed);
+    trace_at(time + 3, syn_sent, established);
   }
   void destroyed(std::uint64_t cookie = 1) { tracker.destroyed(socket_in(closed, cookie), ++now); }
 };
@@ -165,13 +173,88 @@ TEST(Tracker, EventsOfOtherNamespacesAreCountedAndDropped) {
 TEST(Tracker, ATraceReadAfterARowThatHadSeenFurtherIsOldNews) {
   Story story;
   story.look({socket_in(close_wait)});
-  story.tracker.trace({.time_ns = story.now + 10,
-                       .ipv6 = false,
-                       .from = established,
-                       .to = close_wait,
-                       .local = end(kPort),
-                       .remote = end(7788)});
+  story.trace_at(story.now + 10, established, close_wait);
   EXPECT_EQ(story.told(), Lines{});
+}
+
+// The row was written, then the step taken, then the event read: all within one look.
+TEST(Tracker, AStepTakenWhileItsRowWasReadIsToldOnce) {
+  Story story;
+  story.look({socket_in(established)});
+  story.trace_at(story.now + 10, established, close_wait);
+  EXPECT_EQ(story.told(), Lines{"ESTABLISHED>CLOSE-WAIT trace"});
+  EXPECT_EQ(story.look({socket_in(close_wait)}), Lines{});
+}
+
+// Its states come again in every life of a port, so only its time tells that the event is old.
+TEST(Tracker, AnEventFromBeforeTheLookIsOlderThanTheRow) {
+  Story story;
+  story.look({socket_in(established, 2)});
+  story.trace_end_and_next(story.now - 10);
+  EXPECT_EQ(story.told(), Lines{});
+  EXPECT_EQ(story.look({socket_in(established, 2)}), Lines{});
+}
+
+TEST(Tracker, TheEndOfWhatALookNoLongerFoundIsNotTheNextOnes) {
+  Story story;
+  story.look({socket_in(established, 1)});
+  EXPECT_EQ(story.look({}), Lines{"ESTABLISHED>CLOSED snapshot"});
+  story.trace_at(story.now - 10, established, closed);
+  story.trace(syn_sent, established);
+  EXPECT_EQ(story.look({socket_in(established, 2)}),
+            (Lines{"CLOSED>SYN-SENT trace", "SYN-SENT>ESTABLISHED trace"}));
+}
+
+bool has_illegal(const Lines& lines) {
+  return std::ranges::any_of(lines,
+                             [](const std::string& line) { return line.ends_with("ILLEGAL"); });
+}
+
+// Whose the events are cannot be told; but the row that follows puts it right, and nothing that a
+// TCP cannot do is said of it.
+TEST(Tracker, AnEarlierLifeWithinTheLookIsNoIllegalStep) {
+  Story story;
+  story.look({socket_in(established, 2)});
+  story.trace_end_and_next(story.now + 10);
+  EXPECT_FALSE(has_illegal(story.told()));
+  EXPECT_EQ(story.look({socket_in(established, 2)}), Lines{});
+  story.trace(established, fin_wait_1);
+  EXPECT_EQ(story.told(), Lines{"ESTABLISHED>FIN-WAIT-1 trace"});
+}
+
+TEST(Tracker, TheSameEndsInAnotherNamespaceAreNoIllegalStep) {
+  Story story;
+  story.look({socket_in(established)});
+  story.trace(established, close_wait);
+  story.trace(close_wait, last_ack);
+  EXPECT_FALSE(has_illegal(story.told()));
+  EXPECT_EQ(story.look({socket_in(established)}), Lines{});
+}
+
+TEST(Tracker, WhatWasLostBetweenTwoLivesIsNoIllegalStep) {
+  Story story;
+  story.look({socket_in(close_wait)});
+  story.trace(established, fin_wait_1);
+  EXPECT_EQ(story.told(), (Lines{"CLOSE-WAIT>CLOSED trace", "CLOSED>ESTABLISHED trace unseen",
+                                 "ESTABLISHED>FIN-WAIT-1 trace"}));
+}
+
+// connect(2) to AF_UNSPEC, and then elsewhere or to the same end: one socket, another connection.
+TEST(Tracker, ASocketThatConnectsAgainIsNoIllegalStep) {
+  Story story;
+  story.look({socket_in(established)});
+  EXPECT_EQ(story.look({socket_in(syn_sent)}),
+            (Lines{"ESTABLISHED>CLOSED trace", "CLOSED>SYN-SENT snapshot"}));
+  story.look({socket_in(established)});
+  story.trace(closed, syn_sent);
+  EXPECT_EQ(story.told(), (Lines{"ESTABLISHED>CLOSED trace", "CLOSED>SYN-SENT trace"}));
+}
+
+TEST(Tracker, TwoRowsOfOneSocketWithNoWayBetweenThemAreFlagged) {
+  Story story;
+  story.look({socket_in(close_wait)});
+  EXPECT_EQ(story.look({socket_in(fin_wait_2)}),
+            Lines{"CLOSE-WAIT>FIN-WAIT-2 snapshot unseen ILLEGAL"});
 }
 
 TEST(Tracker, APortUsedAgainIsAnotherConnection) {

@@ -24,7 +24,7 @@ constexpr std::string_view kExamples =
   headrace bench 7788 -c 1000 --size 16KiB -d 10s --verify
   headrace bench 7788 --rate 20000 -d 10s                # latency of messages that are due
   headrace bench 7788 --churn 1                          # connections a second
-  headrace bench --compare connections                   # every model, 10 to 1000 clients
+  headrace bench --compare connections --within 1m       # every model, 10 to 1000 clients
   headrace bench --compare --against 'socat=socat TCP-LISTEN:{port},fork EXEC:cat'
 )";
 
@@ -122,6 +122,8 @@ void add_comparison_options(Options& options, BenchOptions& to) {
                        "start and compare servers of our own (default: models)");
   options.add("--rounds", "N", to.rounds, number_from<unsigned>(1),
               fmt::format("of each, with -d as length of one (default {} of 500ms)", to.rounds));
+  options.add("--within", "TIME", to.within, parse_duration,
+              "all of it: rounds as long as fits, or fewer (default: no limit)");
   options.add("--models", "NAME,...", to.models, parse_models,
               "which models to compare (default: all that run here)");
   options.add_list("--against", "NAME=CMD", to.rivals, parse_rival,
@@ -157,8 +159,8 @@ int compare(const Options& options, BenchOptions& bench) {
 int load(const Options& options, const BenchOptions& bench) {
   if (bench.address.empty())
     return options.complain_about("which ADDR? Write e.g. 'headrace bench 7788'");
-  if (!bench.rivals.empty() || !bench.models.empty())
-    return options.complain_about("--against and --models are for --compare");
+  if (!bench.rivals.empty() || !bench.models.empty() || bench.within)
+    return options.complain_about("--against, --models and --within are for --compare");
   if (const std::string objection = objection_to_address(bench.address); !objection.empty())
     return options.complain_about(objection);
   return bench::run_bench(bench);

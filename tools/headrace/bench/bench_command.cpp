@@ -125,6 +125,7 @@ std::string objection_to(const BenchOptions& options) {
   if (options.duration && options.duration->count() <= 0) return "-d: more than 0s";
   if (options.messages && *options.messages < 1) return "-n: at least 1 message";
   if (options.timeout.count() <= 0) return "--timeout: more than 0s";
+  if (options.within && options.within->count() <= 0) return "--within: more than 0s";
   if (options.threads < 1 || options.threads > kMostThreads)
     return fmt::format("--threads: from 1 to {}", kMostThreads);
   if (options.churn && options.rate) return "--churn: as fast as it goes, without --rate";

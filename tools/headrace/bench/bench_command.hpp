@@ -66,6 +66,8 @@ struct BenchOptions {
   std::vector<Comparison> compare;
   /// --rounds of a comparison.
   unsigned rounds = 5;
+  /// --within: what all rounds of a comparison may take. Absent: as long as they take.
+  std::optional<std::chrono::nanoseconds> within;
   /// --against.
   std::vector<Rival> rivals;
   /// --models: which to compare. Empty: all that run here.

@@ -57,6 +57,10 @@ int PageFile::write(const nlohmann::ordered_json& report) {
   const bool is_file = ::fstat(file_.descriptor(), &status) == 0 && S_ISREG(status.st_mode);
   if (is_file && ::ftruncate(file_.descriptor(), static_cast<off_t>(page.size())) != 0)
     return complain(path_, "ftruncate", errno);
+  if (page.size() >= kPageLimit)
+    (void)tool::complain(fmt::format("--html {}: {} kB, as there are so many servers and cases",
+                                     path_, page.size() / 1000),
+                         tool::kDone);
   return tool::kDone;
 }
 

@@ -79,6 +79,7 @@ std::size_t Canvas::put(std::size_t column, std::size_t row, std::string_view te
 
 void Canvas::put_field(std::size_t column, std::size_t row, std::size_t width,
                        std::string_view text, Style style) {
+  if (width == 0) return;
   if (length(text) <= width) {
     put(column, row, text, style);
     return;

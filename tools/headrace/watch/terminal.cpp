@@ -2,12 +2,14 @@
 //
 // termios(3) and the control sequences that every terminal of today knows (ECMA-48, xterm's second
 // screen). ISIG stays on: Ctrl-C and Ctrl-Z are signals, and the terminal is restored when they are
-// taken (signal_input.hpp).
+// taken (signal_input.hpp). Signals that kill at once, Ctrl-\ and a crash, restore it in a handler;
+// after SIGKILL it takes reset(1).
 #include "watch/terminal.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -18,6 +20,38 @@ namespace {
 
 constexpr std::string_view kEnter = "\x1b[?1049h\x1b[?25l\x1b[2J";  // second screen, no cursor
 constexpr std::string_view kLeave = "\x1b[0m\x1b[?25h\x1b[?1049l";
+
+constexpr std::array kDeadly{SIGQUIT, SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+
+// What a handler needs, which gets no argument of ours.
+struct Rescue {
+  std::array<struct sigaction, kDeadly.size()> before{};
+  termios terminal{};
+  bool has_keys = false;
+} rescue;
+
+// Only calls of signal-safety(7). The signal, sent again, finds whoever it belonged to before.
+void restore_and_die(int signal) {
+  (void)!::write(STDOUT_FILENO, kLeave.data(), kLeave.size());
+  if (rescue.has_keys) (void)::tcsetattr(STDIN_FILENO, TCSANOW, &rescue.terminal);
+  for (std::size_t i = 0; i < kDeadly.size(); ++i)
+    if (kDeadly[i] == signal) (void)::sigaction(signal, &rescue.before[i], nullptr);
+  (void)::raise(signal);  // blocked until we return
+}
+
+void arm_rescue(const termios& terminal, bool has_keys) noexcept {
+  rescue.terminal = terminal;
+  rescue.has_keys = has_keys;
+  struct sigaction action{};
+  action.sa_handler = restore_and_die;
+  for (std::size_t i = 0; i < kDeadly.size(); ++i)
+    (void)::sigaction(kDeadly[i], &action, &rescue.before[i]);
+}
+
+void disarm_rescue() noexcept {
+  for (std::size_t i = 0; i < kDeadly.size(); ++i)
+    (void)::sigaction(kDeadly[i], &rescue.before[i], nullptr);
+}
 
 struct Sequence {
   std::string_view bytes;
@@ -34,6 +68,7 @@ constexpr std::array kSequences{
 Terminal::Terminal() : has_keys_{::tcgetattr(STDIN_FILENO, &before_) == 0} { enter(); }
 
 void Terminal::enter() {
+  if (!inside_) arm_rescue(before_, has_keys_);
   if (has_keys_) {
     termios raw = before_;
     raw.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
@@ -42,7 +77,8 @@ void Terminal::enter() {
     // From the background this would stop us: nobody looks then, and SIGTTOU says so.
     has_keys_ = ::tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
   }
-  inside_ = write(kEnter);
+  inside_ = true;
+  (void)write(kEnter);
 }
 
 void Terminal::leave() noexcept {
@@ -50,6 +86,7 @@ void Terminal::leave() noexcept {
   inside_ = false;
   (void)write(kLeave);
   if (has_keys_) (void)::tcsetattr(STDIN_FILENO, TCSANOW, &before_);
+  disarm_rescue();
 }
 
 Size Terminal::size() const noexcept {

@@ -22,17 +22,18 @@ constexpr std::size_t kRowsForEvents = 38;      // beneath the connections
 constexpr std::size_t kEventRows = 8;
 constexpr std::size_t kMostEvents = 64;
 
-constexpr std::array<std::string_view, 13> kHelp{
+constexpr std::array<std::string_view, 15> kHelp{
     "q         quit",
     "space     pause, go on",
-    "s         sort by the next column: state, age, queues, retransmits, rtt, timer, owner, "
-    "address",
+    "s         sort by the next: state, age, queues, retransmits, rtt, timer,",
+    "          owner, address",
     "r         the other way round",
     "/         filter: :7788  host:port  pid 812  state time-wait; empty: all",
     "arrows, PgUp, PgDn, Home, End: scroll",
     "",
     "AGE       in this state; '>', or dimmed: at least, it was so when first seen",
-    "TIMER     rtx: sent again; keep: keepalive; 2msl: TIME-WAIT's end; probe: of a closed window",
+    "TIMER     rtx: sent again; keep: keepalive; 2msl: TIME-WAIT's end;",
+    "          probe: of a closed window",
     "RETR      segments sent again (RE where it is narrow)",
     "OWNER     process that holds the socket; in parentheses: that held it last",
     "ACCEPT-Q  connections that wait for accept; above BACKLOG, new ones are dropped",
@@ -146,7 +147,10 @@ Canvas View::draw(std::size_t columns, std::size_t rows, std::chrono::nanosecond
     draw_counts(canvas, row++, counts_);
   }
   if (table.listeners() != 0) {
-    const std::size_t room = std::max<std::size_t>(3, rows / 6);
+    // More than a sixth where the connections leave room.
+    const std::size_t wanted = std::max<std::size_t>(4, table.kept() + 1);
+    const std::size_t left = last > row + wanted ? last - row - wanted : 0;
+    const std::size_t room = std::max({std::size_t{3}, rows / 6, left});
     const std::size_t taken = std::min(table.listeners() + 1, room);
     if (row + taken + 3 < last) {
       table.draw_listeners(canvas, row, taken);

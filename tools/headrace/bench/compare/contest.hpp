@@ -4,6 +4,7 @@
 // contestant is measured, in rounds.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -45,6 +46,7 @@ struct Entry {
 struct Group {
   Case what;
   std::vector<Entry> entries;
+  std::vector<std::chrono::nanoseconds> rounds{};  ///< lengths of those that were begun
 };
 
 /// The cases that `options` ask for, in order, with an entry for each contestant. One that cannot

@@ -36,6 +36,17 @@ std::string range_of(const Spread& spread) {
   return fmt::format("{:+.0f}% {:+.0f}%", off(*spread.lowest), off(*spread.highest));
 }
 
+// "5 rounds of 250ms"; with a limit they differ: "5 rounds of 214ms to 250ms".
+std::string rounds_of(const Group& group, const ComparisonReport& report) {
+  if (group.rounds.empty())
+    return fmt::format("{} of {}", tool::counted(report.rounds, "round"),
+                       tool::written(report.round));
+  const auto [shortest, longest] = std::ranges::minmax(group.rounds);
+  std::string text =
+      fmt::format("{} of {}", tool::counted(group.rounds.size(), "round"), tool::written(shortest));
+  return shortest == longest ? text : text + " to " + tool::written(longest);
+}
+
 std::string row_of(const Entry& entry, const Case& what) {
   const std::string name = padded(entry.name, kNameColumns);
   if (entry.measured() == 0)
@@ -71,8 +82,7 @@ std::uint64_t failures_in(const ComparisonReport& report) {
 std::string to_table(const ComparisonReport& report) {
   std::string text, sentences;
   for (const Group& group : report.groups) {
-    text += fmt::format("{}; {} of {}\n", to_text(group.what),
-                        tool::counted(report.rounds, "round"), tool::written(report.round));
+    text += fmt::format("{}; {}\n", to_text(group.what), rounds_of(group, report));
     text += fmt::format("{:<{}}{:>10} {:>10} {:>10} {:>10} {:>10} {:>8}\n", "MODEL", kNameColumns,
                         group.what.churn > 0 ? "CONN/S" : "MESSAGES/S", "ROUNDS", "CPU/MSG", "P50",
                         "P99", "MEM/CONN");

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,8 +18,9 @@ namespace headrace::bench {
 
 struct ComparisonReport {
   std::vector<Comparison> compare;
-  unsigned rounds = 0;
-  std::chrono::nanoseconds round{};  ///< length of one
+  unsigned rounds = 0;                             ///< asked for, of each case
+  std::chrono::nanoseconds round{};                ///< length of one, where there is no limit
+  std::optional<std::chrono::nanoseconds> within;  ///< the limit of all
   bool interrupted = false;
   Environment environment;
   std::vector<Group> groups;

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
 // A comparison as JSON: of every figure the median, and all rounds. What is not known is null.
+#include <algorithm>
+#include <chrono>
+#include <optional>
+
 #include <nlohmann/json.hpp>
 
 #include "bench/compare/report.hpp"
@@ -77,6 +81,19 @@ Json json_of(const Verdict& verdict, const Case& what) {
           {"sentence", verdict.sentence}};
 }
 
+// With a limit the shortest that was measured.
+double round_seconds(const ComparisonReport& report) {
+  auto shortest = report.within ? std::chrono::nanoseconds::max() : report.round;
+  for (const Group& group : report.groups)
+    for (const auto length : group.rounds) shortest = std::min(shortest, length);
+  if (shortest == std::chrono::nanoseconds::max()) shortest = report.round;
+  return std::chrono::duration<double>(shortest).count();
+}
+
+Json seconds_or_null(std::optional<std::chrono::nanoseconds> time) {
+  return time ? Json(std::chrono::duration<double>(*time).count()) : Json(nullptr);
+}
+
 }  // namespace
 
 Json to_json(const ComparisonReport& report) {
@@ -90,7 +107,8 @@ Json to_json(const ComparisonReport& report) {
           {"kind", "comparison"},
           {"compare", compare},
           {"rounds", report.rounds},
-          {"round_seconds", std::chrono::duration<double>(report.round).count()},
+          {"round_seconds", round_seconds(report)},
+          {"within_seconds", seconds_or_null(report.within)},
           {"interrupted", report.interrupted},
           {"environment", to_json(report.environment)},
           {"verdicts", verdicts},

@@ -3,6 +3,7 @@
 // `headrace bench --compare`: for each case, in rounds, each contestant in turn: started, measured,
 // ended. Every second round goes the other way, so that nobody always comes after the same one.
 #include <algorithm>
+#include <chrono>
 #include <thread>
 
 #include <sched.h>
@@ -13,12 +14,14 @@
 
 #include "bench/compare/report.hpp"
 #include "bench/compare/server_process.hpp"
+#include "bench/compare/time_plan.hpp"
 #include "bench/compare/view.hpp"
 #include "bench/connections.hpp"
 #include "bench/delivery.hpp"
 #include "bench/interruption.hpp"
 #include "bench/measure.hpp"
 #include "bench/report.hpp"
+#include "bench/screen.hpp"
 #include "output.hpp"
 #include "units.hpp"
 
@@ -28,8 +31,6 @@ namespace {
 
 using tool::kDone, tool::kFailed;
 using namespace std::chrono_literals;
-
-constexpr std::chrono::nanoseconds kDefaultRound = 500ms;
 
 /// The server on the first core and the load on the last, where there are two. With several workers
 /// to compare the server keeps all others, or is not pinned.
@@ -93,28 +94,60 @@ Launch launch_of(const Entry& entry, const Pinning& pinning) {
   return launch;
 }
 
+std::size_t able(const Group& group) {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      group.entries, [](const Entry& entry) { return entry.failure.empty(); }));
+}
+
+TimePlan time_plan(const BenchOptions& options, const ComparisonReport& report) {
+  std::vector<std::size_t> turns;
+  for (const Group& group : report.groups) turns.push_back(able(group));
+  return {{.rounds = report.rounds, .round = options.duration, .within = options.within},
+          std::move(turns)};
+}
+
 class Contest {
  public:
   Contest(const BenchOptions& options, ComparisonReport& report)
-      : options_{options}, report_{report}, view_{count_turns()} {}
+      : options_{options}, report_{report}, time_{time_plan(options, report)}, view_{turns()} {}
 
   void run() {
-    for (Group& group : report_.groups)
-      for (std::size_t round = 0; round < report_.rounds && !is_over(); ++round)
-        run_round(group, round);
+    announce();
+    for (std::size_t nth = 0; nth < report_.groups.size() && !is_over(); ++nth) run_group(nth);
     view_.end();
     report_.interrupted = is_over();
   }
 
  private:
+  using Clock = std::chrono::steady_clock;
   static bool is_over() { return Interruption::flag(); }
 
-  [[nodiscard]] std::size_t count_turns() const {
+  [[nodiscard]] std::size_t turns() const {
     std::size_t turns = 0;
-    for (const Group& group : report_.groups)
-      for (const Entry& entry : group.entries)
-        if (entry.failure.empty()) turns += report_.rounds;
+    for (const Group& group : report_.groups) turns += able(group) * report_.rounds;
     return turns;
+  }
+
+  void announce() const {
+    std::size_t most = 0;
+    for (const Group& group : report_.groups) most = std::max(most, able(group));
+    const auto seconds = std::chrono::ceil<std::chrono::seconds>(time_.estimate());
+    Screen::say(fmt::format("bench --compare: {}, {}, {}: about {}", tool::counted(most, "server"),
+                            tool::counted(report_.groups.size(), "case"),
+                            tool::counted(report_.rounds, "round"), tool::written(seconds)));
+  }
+
+  void run_group(std::size_t nth) {
+    Group& group = report_.groups[nth];
+    std::size_t round = 0;
+    for (; !is_over(); ++round) {
+      const auto length =
+          time_.next_round(nth, static_cast<unsigned>(round), Clock::now() - began_);
+      if (!length) break;
+      group.rounds.push_back(*length);
+      run_round(group, round);
+    }
+    view_.skip(able(group) * (report_.rounds - std::min<std::size_t>(round, report_.rounds)));
   }
 
   void run_round(Group& group, std::size_t round) {
@@ -123,13 +156,16 @@ class Contest {
       Entry& entry = group.entries[index];
       if (!entry.failure.empty()) continue;
       view_.before(group, entry, round, report_.rounds);
-      measure_one(group.what, entry);
+      const auto start = Clock::now();
+      measure_one(group, entry);
+      time_.learn(Clock::now() - start, group.rounds.back());
       if (!is_over()) view_.after(group, entry, round, report_.rounds);
       if (!entry.failure.empty()) view_.skip(report_.rounds - round - 1);
     }
   }
 
-  void measure_one(const Case& what, Entry& entry) {
+  void measure_one(const Group& group, Entry& entry) {
+    const Case& what = group.what;
     auto server =
         ServerProcess::start(launch_of(entry, report_.environment.pinning), Interruption::flag());
     if (!server) {
@@ -137,7 +173,7 @@ class Contest {
       return;
     }
     std::deque<Tap> no_taps;
-    const auto measured = measure(plan_of(what, server->address(), entry),
+    const auto measured = measure(plan_of(group, server->address(), entry),
                                   ServerWatch{{server->pid()}}, no_taps, Interruption::flag());
     if (is_over()) return;  // half a round is none
     if (!measured) return fail(entry, measured.error());
@@ -151,14 +187,15 @@ class Contest {
     entry.failure = why;
   }
 
-  [[nodiscard]] Plan plan_of(const Case& what, const Address& address, const Entry& entry) const {
+  [[nodiscard]] Plan plan_of(const Group& group, const Address& address, const Entry& entry) const {
+    const Case& what = group.what;
     Plan plan{.address = address, .connections = what.connections, .ramp = options_.ramp};
     plan.warm_up = {.time = options_.warm_up, .quiet = quiet_for(entry, what)};
     plan.weighs = entry.rounds.empty();  // once: it hardly varies
     plan.load = {.size = what.size,
                  .in_flight = what.in_flight,
                  .idle = what.connections - what.active,
-                 .duration = report_.round,
+                 .duration = group.rounds.back(),
                  .timeout = options_.timeout,
                  .verify = options_.verify,
                  .churn = what.churn,
@@ -178,7 +215,9 @@ class Contest {
 
   const BenchOptions& options_;
   ComparisonReport& report_;
+  TimePlan time_;
   CompareView view_;
+  Clock::time_point began_ = Clock::now();
 };
 
 bool has_nothing_to_run(const ComparisonReport& report) {
@@ -208,7 +247,8 @@ int run_comparison(const BenchOptions& options) {
   const std::size_t room = room_for_connections();
   ComparisonReport report{.compare = options.compare,
                           .rounds = options.rounds,
-                          .round = options.duration.value_or(kDefaultRound),
+                          .round = options.duration.value_or(TimePlan::kUsual),
+                          .within = options.within,
                           .environment = here(options.command),
                           .groups = {}};
   const std::vector<int>& cores = report.environment.cores;

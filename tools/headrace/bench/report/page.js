@@ -264,8 +264,11 @@ function loadTiles() {
 function comparisonTiles() {
   const size = new Set(results.map((result) => result.size).filter(isNumber));
   tile(write.count(names.length), names.length === 1 ? 'server' : 'servers compared');
-  if (isPositive(report.rounds)) tile(write.count(report.rounds), `rounds${isPositive(report.round_seconds)
-    ? ` of ${write.microseconds(report.round_seconds * 1e6)} each` : ''}`);
+  if (isPositive(report.rounds)) {
+    const least = isPositive(report.within_seconds) ? 'at least ' : '';
+    tile(write.count(report.rounds), `rounds${isPositive(report.round_seconds)
+      ? ` of ${least}${write.microseconds(report.round_seconds * 1e6)} each` : ''}`);
+  }
   if (size.size === 1) tile(write.bytes([...size][0]), 'in a message');
   if (isPositive(environment.cores)) tile(write.count(environment.cores), environment.cores === 1 ? 'core' : 'cores');
 }
@@ -323,6 +326,11 @@ function facts() {
 }
 
 function offerSource() {
+  if (isPositive(report.thinned)) {
+    const note = `Of the single rounds one in ${write.count(report.thinned)} is in this file, to keep it small; medians ` +
+      'and ranges are those of all. headrace bench --json has them whole.';
+    document.getElementById('download').parentElement.before(element('p', note));
+  }
   const source = document.getElementById('source');
   source.closest('details').addEventListener('toggle', () => {
     source.textContent = JSON.stringify(report, null, 2);  // in the file it is one line
