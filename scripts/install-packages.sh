@@ -13,7 +13,7 @@ tests='python3 netcat-openbsd ncat socat iproute2 util-linux procps strace mando
 checks='git clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev valgrind'
 nightly='chromium'  # the HTML report is looked at in a browser
 # What the measuring scripts need, and the libraries whose echo servers are measured beside ours.
-bench='python3 util-linux strace valgrind libuv1-dev libevent-dev libev-dev libasio-dev'
+bench='python3 util-linux strace valgrind libuv1-dev libevent-dev libev-dev libasio-dev ncat ngircd'
 
 wanted=()
 for group in "$@"; do

@@ -145,10 +145,15 @@ class OnATerminal(unittest.TestCase):
         self.assertEqual(sum("> word" in line for line in self.screen()), 1)
 
     def test_a_lone_escape_holds_up_nothing(self):
-        self.type("-l", "half")
+        self.type("-l", "半角 half")
         self.type("Escape")
-        self.ann.say("meanwhile")
-        self.sees("<ann> meanwhile", "> half")
+        self.ann.say("meanwhile 世界")
+        self.sees("<ann> meanwhile 世界", "> 半角 half")
+        self.type("Escape")  # ESC ESC is no command
+        self.type("-l", "漢字")
+        self.sees("<ann> meanwhile 世界", "> 半角 half漢字")
+        self.type("Enter")
+        self.ann.hears(self, "<bob> 半角 half漢字")
 
     def test_completion(self):
         self.type("-l", "/ni")

@@ -88,7 +88,7 @@ void Session::say(Kind kind, std::string_view text) {
 }
 
 bool Session::should_pause() noexcept {
-  if (said_bytes_ < options_.outbox / 4) return false;
+  if (said_bytes_ < options_.outbox / 8) return false;
   said_bytes_ = 0;
   return true;
 }
