@@ -28,6 +28,7 @@ TSAN_TARGETS ?= conformance_tests faults_tests unit_tests
 ASAN_SUITES ?= .
 ASAN_TARGETS ?= all
 FUZZ_SECONDS ?= 60
+NIGHTLY_FUZZ_SECONDS ?= 600
 # Multiplies every time limit of the tests; `make nightly` raises it.
 PATIENCE ?= 1
 
@@ -85,6 +86,7 @@ test: ## Build everything and run the tests
 .PHONY: bench
 bench: build ## Measure: system calls, instructions, memory, rates (never part of the tests)
 	@if [ ! -x bench/run.sh ]; then echo 'bench: there is no bench/run.sh here'; exit 1; fi
+	scripts/install-packages.sh bench || echo 'bench: what is missing is left out'
 	bench/run.sh
 
 # Fewer than 5 rounds cannot tell a difference from noise. Small differences need more and longer ones.
@@ -150,14 +152,16 @@ fuzz: ## Run every fuzzer of tests/fuzz for FUZZ_SECONDS
 	scripts/install-packages.sh build checks
 	export CXX=clang++-19
 	$(call build_in,build-fuzz,fuzzers,-DHEADRACE_FUZZ=ON -DHEADRACE_PROGRAM=OFF -DHEADRACE_SANITIZE=address$(comma)undefined$(comma)fuzzer-no-link)
-	for fuzzer in build-fuzz/fuzz/*; do
-	  name=$${fuzzer##*/}
+	fuzz_one() {
+	  local name=$${1##*/} known=
 	  echo "== fuzzing $$name for $(FUZZ_SECONDS) s"
 	  mkdir -p build-fuzz/corpus/$$name
-	  known=; if [ -d tests/fuzz/corpus/$$name ]; then known=tests/fuzz/corpus/$$name; fi
-	  $$fuzzer -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -verbosity=0 \
+	  if [ -d tests/fuzz/corpus/$$name ]; then known=tests/fuzz/corpus/$$name; fi
+	  $$1 -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -verbosity=0 \
 	    -artifact_prefix=build-fuzz/corpus/$$name. build-fuzz/corpus/$$name $$known
-	done
+	}
+	export -f fuzz_one
+	printf '%s\0' build-fuzz/fuzz/* | xargs -0 -n 1 -P $(JOBS) bash -euo pipefail -c 'fuzz_one "$$0"'
 
 .PHONY: readme
 readme: build ## Run the commands that the README tells people to type
@@ -171,7 +175,7 @@ check: format-check tidy strict asan tsan ## Before you push: format, clang-tidy
 
 .PHONY: nightly
 nightly: export HEADRACE_NIGHTLY := 1
-nightly: ## Everything that takes long: the tests read HEADRACE_NIGHTLY=1
+nightly: ## Everything that takes long: the tests read HEADRACE_NIGHTLY=1 and do more
 	@echo '== nightly: this takes hours'
 	scripts/install-packages.sh nightly
 	$(MAKE) test PATIENCE=20
@@ -179,7 +183,7 @@ nightly: ## Everything that takes long: the tests read HEADRACE_NIGHTLY=1
 	$(MAKE) tsan PATIENCE=20 TSAN_SUITES=. TSAN_TARGETS=all
 	$(MAKE) clang PATIENCE=20
 	$(MAKE) tidy
-	$(MAKE) fuzz FUZZ_SECONDS=1800
+	$(MAKE) fuzz FUZZ_SECONDS=$(NIGHTLY_FUZZ_SECONDS)
 
 # What is there is installed as it is. Not by $(MAKE) in the recipe of install, which `make -n` would then carry out.
 build/headrace:

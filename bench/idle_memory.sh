@@ -46,5 +46,4 @@ measure() {
 echo "User memory per idle connection at $connections (Pss_Anon + Pss_Shmem + SwapPss):"
 show "${headrace[@]}"
 show python3 bench/hold.py PORT "$connections"
-measure "floor $floor_name" "${floor[@]}"
-measure "headrace $MODEL" "${headrace[@]}"
+for_each_server measure

@@ -3,37 +3,24 @@
 #
 # Usage: bench/instructions.sh
 #
-# Instructions a 64-byte echo takes outside the kernel: 100 connections, one message in flight on
-# each. callgrind counts exactly what the server executes, libc included; two runs of different
-# length are compared, so that starting, accepting and closing drop out.
+# Instructions a 64-byte echo takes outside the kernel, of headrace, its floor and PEERS: 100
+# connections, first with one message in flight on each, then with 16 (where the client decides how
+# many of them a receive brings, so that figures differ a little from run to run).
 set -euo pipefail
 source "$(dirname "$0")/server.sh"
 need valgrind valgrind
 
-few=2000 many=22000
-
-# count_instructions MESSAGES COMMAND...: $counted, of the server's whole life, all its processes.
-count_instructions() {
-  local messages=$1
-  shift
-  start_server valgrind --tool=callgrind --callgrind-out-file=/dev/null "$@"
-  load -c 100 --size 64 -n "$messages" --timeout 30s >/dev/null
-  stop_server
-  counted=$(awk '/Collected/ { sum += $NF } END { print sum }' "$server_said")
-}
+connections=100 few=20 many=120
 
 measure() {
-  local name=$1 first
-  shift
-  count_instructions "$few" "$@"
-  first=$counted
-  count_instructions "$many" "$@"
-  awk -v instructions=$((counted - first)) -v messages=$((many - few)) -v name="$name" \
-    'BEGIN { printf "  %-24s %6.1f instructions an echo\n", name, instructions / messages }'
+  instructions_of "$in_flight" "${@:2}"
+  printf '  %-24s %7s instructions an echo\n' "$1" "$instructions"
 }
 
-echo 'User instructions per 64-byte echo (callgrind, difference of two runs):'
-show valgrind --tool=callgrind "${headrace[@]}"
-show headrace bench tcp://127.0.0.1:PORT -c 100 --size 64 -n "$few, then $many"
-measure "floor $floor_name" "${floor[@]}"
-measure "headrace $MODEL" "${headrace[@]}"
+for in_flight in 1 16; do
+  echo "User instructions per 64-byte echo, $in_flight in flight (callgrind, difference of two runs):"
+  show valgrind --tool=callgrind "${headrace[@]}"
+  show headrace bench tcp://127.0.0.1:PORT -c "$connections" --size 64 --in-flight "$in_flight" -n \
+    "$((few * connections * in_flight)), then $((many * connections * in_flight))"
+  for_each_server measure
+done

@@ -3,10 +3,12 @@
 #
 # Usage: bench/run.sh        (or: make bench)
 #
-# Measures build/headrace beside the floor, the thinnest correct servers in C (bench/floor). First
-# what hardly varies: system calls, instructions, memory, compile cost; then CPU time, which does.
-# About two minutes. MODEL names another model than epoll-edge. The files beside this one can be run
-# alone once this has built the floor.
+# Measures build/headrace beside the floor, the thinnest correct servers in C (bench/floor), and
+# beside the same echo in other libraries (bench/peers). First what hardly varies: system calls,
+# instructions, memory, compile cost; then CPU time, which does, over TCP and over UDP. Says at the
+# end how long each part took, some six minutes in all. MODEL names another model than epoll-edge;
+# PEERS= leaves the peers out. The files beside this one can be run alone once this has built the
+# floor.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,10 +21,26 @@ mkdir -p build/bench
 for name in process thread select poll epoll_level epoll_edge; do
   cc -std=c11 -O2 -Wall -Wextra -pthread "bench/floor/$name.c" -o "build/bench/$name"
 done
+cc -std=c11 -O2 -Wall -Wextra bench/floor/io_uring.c -o build/bench/io_uring -luring
+PEERS=${PEERS-$(bench/build_peers.sh build/bench)}
+export PEERS
 
 echo "$(uname -srm), $(nproc) cores, $(cc --version | head -n 1)"
 echo "load before: $(cut -d ' ' -f 1-3 /proc/loadavg); other work on this machine spoils CPU times"
-for script in system_calls instructions idle_memory compile_cost cpu; do
+took=
+# part SCRIPT [VARIABLE=VALUE...]
+part() {
+  local began=$SECONDS
   echo
-  "bench/$script.sh"
-done
+  env "${@:2}" "bench/$1.sh"
+  took+="${took:+, }$1 $((SECONDS - began))"
+}
+part system_calls
+part instructions
+part idle_memory
+part idle_deadlines
+part compile_cost
+part cpu ROUNDS="${ROUNDS:-7}" MILLISECONDS="${MILLISECONDS:-400}"
+part udp ROUNDS="${ROUNDS:-7}" MILLISECONDS="${MILLISECONDS:-300}"
+echo
+echo "bench: took $SECONDS s ($took)"

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 #
 # Sourced by the measuring scripts: what they measure (build/headrace under MODEL, epoll-edge unless
-# told otherwise, and the floor of that model), and how a server is started, found and ended.
-# Every wait here is bounded.
+# told otherwise, the floor of that model, and PEERS: names that bench/build_peers.sh has printed), and
+# how a server is started, found and ended. Every wait here is bounded.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 HEADRACE=${HEADRACE:-$root/build/headrace}
@@ -11,15 +11,25 @@ MODEL=${MODEL:-epoll-edge}
 
 scratch=$(mktemp -d)
 server_pid=
+beside=()  # servers that stay up beside the one started last
 trap clean_up EXIT
 trap 'exit 130' INT TERM
 
 case $MODEL in  # the thinnest server of the same kind
-  process | thread | select | poll | epoll-level) floor_name=$MODEL ;;
+  process | thread | select | poll | epoll-level | io_uring) floor_name=$MODEL ;;
   *) floor_name=epoll-edge ;;
 esac
 floor=("$FLOORS/${floor_name//-/_}" 0)
 headrace=("$HEADRACE" serve echo --model "$MODEL" --listen tcp://127.0.0.1:0)
+ulimit -Sn "$(ulimit -Hn)"  # a server may have many connections
+
+# for_each_server FUNCTION: calls it as FUNCTION NAME COMMAND..., the floor first.
+for_each_server() {
+  local peer
+  "$1" "floor $floor_name" "${floor[@]}"
+  "$1" "headrace $MODEL" "${headrace[@]}"
+  for peer in ${PEERS:-}; do "$1" "$peer" "$FLOORS/peer_$peer"; done
+}
 
 # show COMMAND...: says what is run.
 show() { printf '    %s\n' "${*//$root\//}"; }
@@ -75,11 +85,29 @@ children_of() { cat /proc/"$1"/task/*/children 2>/dev/null | tr ' ' '\n' | sed '
 # clean_up: however a script ends. strace lets go of what it has started, so that is ended by itself.
 clean_up() {
   local pid
-  for pid in ${server_pid:+$(children_of "$server_pid")} ${floor_pid:-}; do
+  for pid in ${server_pid:+$(children_of "$server_pid")} "${beside[@]}"; do
     kill -TERM "$pid" 2>/dev/null || true
   done
   stop_server
   rm -rf "$scratch"
+}
+
+# instructions_of IN_FLIGHT COMMAND...: $instructions that a 64-byte echo of that server takes outside
+# the kernel, in all its processes, with $connections. callgrind counts exactly what is executed, libc
+# included; runs of $few and of $many messages a connection and place in flight are compared, so that
+# starting, accepting and closing drop out.
+instructions_of() {
+  local in_flight=$1 counted=() messages run
+  shift
+  for run in "$few" "$many"; do
+    messages=$((run * connections * in_flight))
+    start_server valgrind --tool=callgrind --callgrind-out-file=/dev/null "$@"
+    load -c "$connections" --size 64 --in-flight "$in_flight" -n "$messages" --timeout 60s >/dev/null
+    stop_server
+    counted+=("$(awk '/Collected/ { sum += $NF } END { printf "%.0f", sum }' "$server_said")")
+  done
+  messages=$(((many - few) * connections * in_flight))
+  instructions=$(awk "BEGIN { printf \"%.1f\", (${counted[1]} - ${counted[0]}) / $messages }")
 }
 
 # load ARGUMENTS...: `headrace bench` against the server at $port, its JSON on stdout.

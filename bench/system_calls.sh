@@ -36,5 +36,4 @@ measure() {
 echo 'System calls per 64-byte echo (strace -c, difference of two runs):'
 show strace -f -c "${headrace[@]}"
 show headrace bench tcp://127.0.0.1:PORT -c 100 --size 64 -n "$few, then $many"
-measure "floor $floor_name" "${floor[@]}"
-measure "headrace $MODEL" "${headrace[@]}"
+for_each_server measure

@@ -21,7 +21,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { sockets = 10, in_flight = 16, most_servers = 8, most_rounds = 1000, most_size = 65507 };
+#include "median.h"
+
+enum { sockets = 10, in_flight = 16, most_servers = 8, most_size = 65507 };
 
 struct server {
   char name[32];
@@ -116,18 +118,6 @@ static void load(struct server* server, int round, size_t size, double microseco
   server->answered += answered;
   for (int i = 0; i < sockets; ++i) close(entries[i].fd);
   usleep(20000);  // what is still under way is not charged to the next round
-}
-
-static int ascending(const void* a, const void* b) {
-  const double x = *(const double*)a, y = *(const double*)b;
-  return (x > y) - (x < y);
-}
-
-static double median(const double* values, int count) {
-  double sorted[most_rounds];
-  memcpy(sorted, values, (size_t)count * sizeof *values);
-  qsort(sorted, (size_t)count, sizeof *sorted, ascending);
-  return count % 2 != 0 ? sorted[count / 2] : (sorted[count / 2 - 1] + sorted[count / 2]) / 2;
 }
 
 static void report(const struct server* server, const struct server* floor, int rounds) {

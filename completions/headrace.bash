@@ -4,7 +4,8 @@
 
 _headrace_values() {  # what may follow the option $1; nothing where only the user knows
   case $1 in
-    --model | --models) echo iterative process prefork thread pool polling select poll epoll-level epoll-edge io_uring ;;
+    --model) echo iterative process prefork thread pool polling select poll epoll-level epoll-edge io_uring auto ;;
+    --models) echo iterative process prefork thread pool polling select poll epoll-level epoll-edge io_uring ;;
     --compare) echo models connections sizes workers churn ;;
     --log-format) echo text json ;;
     --workers) echo auto ;;
@@ -15,7 +16,7 @@ _headrace_values() {  # what may follow the option $1; nothing where only the us
         reuse-address
       ;;
     --max-connections | --max-per-address) echo none ;;
-    --encoding) echo utf-8 gb2312 gbk gb18030 big5 shift_jis euc-jp euc-kr utf-16le \
+    --encoding | --peer-encoding) echo utf-8 gb2312 gbk gb18030 big5 shift_jis euc-jp euc-kr utf-16le \
       koi8-r latin1 windows-1252 ;;
     --interface) if [[ -d /sys/class/net ]]; then ls /sys/class/net; fi ;;
     --slow) echo drop-oldest disconnect ;;
@@ -40,7 +41,9 @@ _headrace_options() {  # the options of the command $1
       echo -h --help --broadcast --join --interface --count --timeout --buffer --kernel-buffer --encoding --hex \
         --json --raw -v --verbose
       ;;
-    chat) echo -h --help --nick --encoding --timeout ;;
+    chat)
+      echo -h --help --nick --encoding --timeout --listen --peer-encoding --linger --interface --broadcast
+      ;;
     bench)
       echo -h --help -c --connections --active --size -d --duration -n --messages --in-flight --rate --churn --ramp \
         --warmup --threads --timeout --verify --pid --compare --rounds --within --models --against --html --json
@@ -59,7 +62,7 @@ _headrace_takes_value() {
       -n | --messages | --in-flight | --rate | --churn | --ramp | --warmup | --threads | --timeout | --pid | \
       --compare | --rounds | --within | --models | --against | --file | --count | --interval | --encoding | --ttl | \
       --interface | --join | --buffer | --kernel-buffer | --source | --retry | --wait | --linger | --format | \
-      --demo | --history | --slow | --max-line | --outbox | --history-file | --nick) return 0 ;;
+      --demo | --history | --slow | --max-line | --outbox | --history-file | --nick | --peer-encoding) return 0 ;;
   esac
   return 1
 }

@@ -25,7 +25,7 @@ complete -c headrace $serve -a talk -d 'You answer, one client after another'
 complete -c headrace $serve -a chat -d 'Rooms of people with nc, or headrace chat'
 complete -c headrace $serve -x -l listen -d 'Where; may be repeated'
 complete -c headrace $serve -x -l model -d 'How connections are served' \
-    -a 'iterative process prefork thread pool polling select poll epoll-level epoll-edge io_uring'
+    -a 'iterative process prefork thread pool polling select poll epoll-level epoll-edge io_uring auto'
 complete -c headrace $serve -x -l workers -d 'Loops, children or threads' -a auto
 complete -c headrace $serve -x -l backlog -d 'Connections that may wait to be accepted'
 complete -c headrace $serve -x -l max-connections -d 'At once' -a none
@@ -35,7 +35,7 @@ complete -c headrace $serve -x -l drain -d 'For connections to end after SIGTERM
 complete -c headrace $serve -x -l stats -d 'A line of counts so often'
 complete -c headrace $serve -x -l log-format -d 'Of the log on stderr' -a 'text json'
 complete -c headrace $serve -x -l rate-limit -d 'A second: datagrams answered to a host, lines of a member'
-complete -c headrace $serve -l allow-reflect -d 'Answer ports below 1024 and itself, too'
+complete -c headrace $serve -l allow-reflect -d 'Answer ports below 1024, itself, other echo servers'
 complete -c headrace $serve -l interactive -d 'Take commands on standard input'
 complete -c headrace $serve -s v -l verbose -d 'Log each arrival, message and departure'
 complete -c headrace $serve -x -l history -d 'chat: lines of a room that who joins gets'
@@ -58,8 +58,13 @@ complete -c headrace $connect -x -l linger -d 'Silence after the end of input th
 
 set -l chat -n '__fish_seen_subcommand_from chat; and not __fish_seen_subcommand_from serve'
 complete -c headrace $chat -x -l nick -d 'Your nick'
-complete -c headrace $chat -x -l encoding -d 'What the server speaks' -a $encodings
+complete -c headrace $chat -x -l encoding -d 'What the others speak' -a $encodings
 complete -c headrace $chat -x -l timeout -d 'To connect, names included'
+complete -c headrace $chat -x -l listen -d 'udp: where the other can reach you'
+complete -c headrace $chat -x -l peer-encoding -d 'udp: what the other writes in' -a $encodings
+complete -c headrace $chat -x -l linger -d 'udp: of silence, after the end of input' -a never
+complete -c headrace $chat -x -l interface -d 'udp: of a room' -a '(__fish_print_interfaces)'
+complete -c headrace $chat -l broadcast -d 'udp: a room at a broadcast address'
 
 set -l send -n '__fish_seen_subcommand_from send'
 complete -c headrace $send -l hex -d 'The content is hexadecimal digits'

@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# Usage: scripts/install-packages.sh GROUP...     (build, tests, checks, nightly)
+# Usage: scripts/install-packages.sh GROUP...     (build, tests, checks, nightly, bench)
 #
 # The one place that names the Debian packages headrace needs. Installs those of the groups that are missing, as
 # root or with sudo where that asks no password; otherwise prints the line to run, and fails.
 set -euo pipefail
 
 build='g++ cmake ninja-build make pkg-config libcli11-dev libfmt-dev libspdlog-dev nlohmann-json3-dev libmnl-dev
-  libjs-chart.js libedit-dev libgtest-dev libgmock-dev'
+  liburing-dev libjs-chart.js libedit-dev libgtest-dev libgmock-dev'
 tests='python3 netcat-openbsd ncat socat iproute2 util-linux procps strace mandoc tmux'
 checks='git clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev valgrind'
 nightly='chromium'  # the HTML report is looked at in a browser
+# What the measuring scripts need, and the libraries whose echo servers are measured beside ours.
+bench='python3 util-linux strace valgrind libuv1-dev libevent-dev libev-dev libasio-dev'
 
 wanted=()
 for group in "$@"; do
@@ -20,15 +22,16 @@ for group in "$@"; do
     tests) list=$tests ;;
     checks) list=$checks ;;
     nightly) list=$nightly ;;
+    bench) list=$bench ;;
     *)
-      echo "install-packages: no group '$group'; there are build, tests, checks and nightly" >&2
+      echo "install-packages: no group '$group'; there are build, tests, checks, nightly and bench" >&2
       exit 2
       ;;
   esac
   read -rd '' -a names <<<"$list" || true
   wanted+=("${names[@]}")
 done
-[ ${#wanted[@]} -gt 0 ] || { echo 'install-packages: name a group: build, tests, checks, nightly' >&2; exit 2; }
+[ ${#wanted[@]} -gt 0 ] || { echo 'install-packages: name a group: build, tests, checks, nightly, bench' >&2; exit 2; }
 
 if ! command -v dpkg-query >/dev/null; then
   echo "install-packages: this is no Debian; make sure that these are here: ${wanted[*]}" >&2

@@ -44,16 +44,12 @@ class Address {
   }
 
   /// The host, without brackets; empty for a Unix address.
-  [[nodiscard]] std::string_view host() const noexcept {
-    return is_unix() ? std::string_view{} : name();
-  }
+  [[nodiscard]] std::string_view host() const noexcept;
   /// The port in host byte order; 0 asks the kernel for a free one.
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
   /// The path, or '@' and the abstract name, or "" for an unnamed Unix socket; empty for an IP
   /// address.
-  [[nodiscard]] std::string_view path() const noexcept {
-    return is_unix() ? name() : std::string_view{};
-  }
+  [[nodiscard]] std::string_view path() const noexcept;
 
   /// The same address with another port.
   [[nodiscard]] Address with_port(std::uint16_t port) const noexcept;
@@ -62,7 +58,7 @@ class Address {
 
  private:
   Address(Transport transport, std::string_view name, std::uint16_t port) noexcept;
-  [[nodiscard]] std::string_view name() const noexcept { return {name_.data(), length_}; }
+  [[nodiscard]] std::string_view name() const noexcept;
 
   Transport transport_;
   std::uint8_t length_;
@@ -74,7 +70,7 @@ class Address {
 class AddressText {
  public:
   explicit AddressText(const Address& address) noexcept;
-  [[nodiscard]] std::string_view view() const noexcept { return {text_.data(), length_}; }
+  [[nodiscard]] std::string_view view() const noexcept;
   operator std::string_view() const noexcept { return view(); }
 
  private:

@@ -15,14 +15,10 @@ namespace headrace {
 using ByteView = std::span<const std::byte>;
 
 /// The bytes of a text, without a terminating NUL. Borrows `text`.
-[[nodiscard]] inline ByteView bytes_of(std::string_view text) noexcept {
-  return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
-}
+[[nodiscard]] ByteView bytes_of(std::string_view text) noexcept;
 
 /// The same bytes as characters, whatever their encoding.
-[[nodiscard]] inline std::string_view text_of(ByteView bytes) noexcept {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
+[[nodiscard]] std::string_view text_of(ByteView bytes) noexcept;
 
 namespace detail {
 

@@ -68,6 +68,8 @@ class Received : public Buffer {
   [[nodiscard]] const Endpoint& sender() const noexcept;
   /// It was longer than the 64 KiB that a buffer holds: the rest is lost. UDP's never are.
   [[nodiscard]] bool is_truncated() const noexcept;
+  /// Whoever has sent it says that it is an answer: see Datagram::mark_answers.
+  [[nodiscard]] bool is_answer() const noexcept;
 
  private:
   friend class Answering;
@@ -120,7 +122,7 @@ extern const OperationType post_operation;
 struct Outgoing {
   ByteView bytes;
   const Endpoint* to;            // null: the peer that the socket is connected to
-  BufferBlock* block = nullptr;  // holds `bytes` and `to`, and is the operation's to give back
+  BufferBlock* block = nullptr;  // holds `bytes` and `to`; an answer's is its own to give back
 };
 
 template <>
@@ -153,14 +155,7 @@ class [[nodiscard]] Sending {
 /// The same for a datagram that goes back as it came, in the buffer it came in.
 class [[nodiscard]] Answering : public Sending {
  public:
-  Answering(detail::SocketRecord* on, Received received) noexcept
-      : Sending{detail::post_operation,
-                on,
-                Deadline::never(),
-                {received.data(), received.size()},
-                &received.sender()} {
-    outgoing_.block = std::exchange(received.lease_.block, nullptr);
-  }
+  Answering(detail::SocketRecord* on, Received received) noexcept;
   Answering(const Answering&) = delete;
   Answering& operator=(const Answering&) = delete;
   ~Answering() {
@@ -243,8 +238,20 @@ class Datagram {
   Sending post(ByteView bytes, const Endpoint& to) noexcept {
     return {detail::post_operation, socket_, Deadline::never(), bytes, &to};
   }
-  /// As `post`, back to the sender and without a copy.
+  /// As `post`, back to the sender and without a copy; from the address of this machine that it was
+  /// sent to, where the socket is bound to all of them.
   Answering answer(Received received) noexcept { return {socket_, std::move(received)}; }
+
+  /// For a service that answers whatever comes. From now on all that is sent from here says that it
+  /// is an answer, and `Received::is_answer` is told of what comes. Who marks answers, and answers
+  /// none that are marked, cannot be made to talk with another of its kind for ever (RFC 862
+  /// services can, by one forged datagram).
+  ///
+  /// The mark is a differentiated services codepoint, 000111, in the IP header: it costs no byte,
+  /// and no other program sees it; a router far away may wipe it off. Nothing for Unix sockets,
+  /// whose senders the kernel vouches for. Fails where the kernel refuses the option. See ip(7),
+  /// IP_TOS.
+  [[nodiscard]] Result<> mark_answers() noexcept;
 
   /// Joins (leaves) a multicast group, on the interface of that name, or where the routes say.
   /// Failures: `invalid_address` (no group, no such interface), `address_in_use` (joined already),

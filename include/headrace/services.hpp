@@ -19,13 +19,16 @@ Task<> echo(Stream peer);
 Task<> discard(Stream peer);
 
 /// Which datagrams a service answers. Two services that answer everything, pointed at each other,
-/// would go on for ever, and so would one that is pointed at itself (RFC 862 servers do). So those
-/// whose sender's port is below 1024, where such services live, or is one of this server's own, are
-/// not answered; nor those that cannot be (see Endpoint::can_be_answered).
+/// would go on for ever, and so would one that is pointed at itself (RFC 862 servers do). So not
+/// answered are senders whose port is below 1024, where such services live, or is one of this
+/// server's own; datagrams that say that they are answers, as all of ours do
+/// (Datagram::mark_answers); what a port that no program is given by chance sends more than 1000
+/// times a second, always the same, which is what a service of another make would do; and those
+/// that cannot be (see Endpoint::can_be_answered).
 class DatagramRules {
  public:
   struct Options {
-    bool allow_reflect = false;   ///< answers also those below 1024 and its own
+    bool allow_reflect = false;   ///< answers all that can be
     std::uint32_t most_each = 0;  ///< answers a second to one sender's host; 0: no limit
   };
 
@@ -36,14 +39,20 @@ class DatagramRules {
   DatagramRules& operator=(const DatagramRules&) = delete;
   ~DatagramRules();
 
-  /// Whether `sender` is to be answered by `socket`; if not, that is counted there. Any thread.
-  [[nodiscard]] bool allow(Datagram& socket, const Endpoint& sender) noexcept;
+  /// Before the first datagram: `socket` marks its answers.
+  void apply_to(Datagram& socket) const noexcept;
+  /// Whether `received` is to be answered by `socket`; if not, that is counted there. Any thread.
+  [[nodiscard]] bool allow(Datagram& socket, const Received& received) noexcept;
 
  private:
   struct Recent;
 
+  [[nodiscard]] bool reflects(const Datagram& socket, const Received& received) noexcept;
+
   Options options_;
-  Recent* recent_ = nullptr;  // only with a limit
+  std::uint16_t first_of_clients_;  // port; what programs are given lies above
+  Recent* recent_ = nullptr;        // only with a limit
+  Recent* alike_ = nullptr;         // only without allow_reflect
 };
 
 /// Sends each datagram back where it came from, as `rules` allow.

@@ -60,8 +60,7 @@ Task<Result<Stream>> try_address(EngineCore& engine, const Sources& sources, Soc
   for (;;) {
     auto stream = co_await try_once(engine, sources, to, transport, whole);
     if (stream || stream.error().code != Errc::would_wait) co_return stream;
-    if (std::chrono::steady_clock::now() >= whole.resolve({}))
-      co_return fail(Errc::timed_out, "connect");
+    if (sys::steady_now() >= whole.resolve({})) co_return fail(Errc::timed_out, "connect");
     const auto slept = co_await engine.sleep(Deadline::after(kUnixRetry));
     if (!slept) co_return fail(Errc::canceled, "connect");
   }
@@ -112,7 +111,7 @@ bool says_more(const Failure& failure, const Failure& than) noexcept {
 /// Whether the next try is to begin although others are under way.
 bool is_head_start_over(const Failure& waiting, const Race& race) noexcept {
   return waiting.code == Errc::timed_out && race.started < race.addresses.size() &&
-         std::chrono::steady_clock::now() < race.whole.resolve({});
+         sys::steady_now() < race.whole.resolve({});
 }
 
 /// Starts one try after another until one has won, all have failed, or it is cancelled.
@@ -155,9 +154,8 @@ Task<Result<Stream>> connect_to_first(EngineCore& engine, const Sources& sources
 Task<Result<Stream>> connect_with(Engine& engine, Sources sources, Address to, Deadline deadline) {
   if (!to.is_stream())
     co_return fail(Errc::invalid_address, "a datagram address cannot be connected to as a stream");
-  const Deadline whole = deadline.is_never()
-                             ? deadline
-                             : Deadline::at(deadline.resolve(std::chrono::steady_clock::now()));
+  const Deadline whole =
+      deadline.is_never() ? deadline : Deadline::at(deadline.resolve(sys::steady_now()));
   auto addresses = co_await detail::resolve(engine, to, whole);
   if (!addresses) co_return std::unexpected(addresses.error());
   if (!sources.empty())

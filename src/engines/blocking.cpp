@@ -143,7 +143,7 @@ std::int64_t BlockingEngine::carry_out(Operation& operation, SocketRecord& socke
                               *socket.datagram);
     case Submission::Call::sendmsg:
       return send_datagram(request.descriptor, *static_cast<const Outgoing*>(request.address),
-                           request.flags);
+                           request.flags, *socket.datagram);
     case Submission::Call::none:
       break;
   }

@@ -25,6 +25,8 @@ class BufferPool {
   static constexpr std::uint32_t kHeadroom =
       192;  // a block's head, and an address beside the bytes
   static constexpr std::uint32_t kCapacity = 65536;  // bytes; a bigger read is not cheaper by byte
+  /// Blocks begin at so many different places of a page.
+  static constexpr std::size_t kPlaces = 61;
   static constexpr std::size_t kKept =
       8;  // free blocks not returned to the kernel: 0.5 MiB at most
 
@@ -47,6 +49,14 @@ class BufferPool {
     free_ = block;
   }
 
+  /// A block that was given back; null when there is none. Maps nothing: for a pool that others'
+  /// blocks come home to.
+  BufferBlock* take_given() noexcept {
+    BufferBlock* const block = free_;
+    if (block != nullptr) free_ = block->next;
+    return block;
+  }
+
   /// From now on so many are kept beyond those: who takes many at a time will again.
   void keep(std::size_t more) noexcept { kept_ = kKept + more; }
 
@@ -67,6 +77,7 @@ class BufferPool {
 
   BufferBlock* free_ = nullptr;
   std::size_t mapped_ = 0;  // free and lent
+  std::size_t place_ = 0;   // of the next one
   std::size_t kept_ = kKept;
 };
 

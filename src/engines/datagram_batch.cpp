@@ -7,10 +7,8 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 
-#include <netinet/udp.h>
-
+#include "engines/datagram_control.hpp"
 #include "engines/engine_core.hpp"
 
 namespace headrace::detail {
@@ -21,25 +19,14 @@ namespace {
 // turn, and a millisecond at most lies between.
 constexpr unsigned kTries = 100;
 
+// To a Unix socket so much is sent before it is asked again who does not read: a small part of the
+// usual send buffer of 208 KiB, in which a datagram takes more room than its bytes.
+constexpr std::size_t kPartOfUnixBuffer = 32UZ * 1024;
+constexpr std::size_t kUnixOverhead = 1024;
+
 // Within one Ethernet frame, with the headers of IPv6: a longer one would have to be a datagram in
 // fragments, which are not made here.
 constexpr std::uint32_t kLongestSegment = 1452;
-
-/// Asks that one message be sent as several datagrams, all of this size (UDP_SEGMENT, udp(7)).
-struct Segments {
-  alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(std::uint16_t))> bytes;
-
-  void ask_for(msghdr& message, std::uint32_t size) noexcept {
-    message.msg_control = bytes.data();
-    message.msg_controllen = bytes.size();
-    cmsghdr* const header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_UDP;
-    header->cmsg_type = UDP_SEGMENT;
-    header->cmsg_len = CMSG_LEN(sizeof(std::uint16_t));
-    const auto segment = static_cast<std::uint16_t>(size);
-    std::memcpy(CMSG_DATA(header), &segment, sizeof segment);
-  }
-};
 
 }  // namespace
 
@@ -47,7 +34,7 @@ struct Segments {
 struct DatagramBatch::Outbox {
   std::array<iovec, kMost> bytes;  // by place in `to_send_`
   std::array<mmsghdr, kMost> messages;
-  std::array<Segments, kMost> controls;
+  std::array<SentControl, kMost> controls;
 };
 
 bool needs_no_turn(const Operation& operation) noexcept {
@@ -72,10 +59,11 @@ int DatagramBatch::read_ahead() noexcept {
   std::array<BufferBlock*, kMost> blocks;
   std::array<iovec, kMost> bytes;
   std::array<mmsghdr, kMost> messages;
+  std::array<ReceivedControl, kMost> controls;
   const unsigned taken = take_blocks(blocks);
   if (taken == 0) return -ENOMEM;
   for (unsigned index = 0; index < taken; ++index)
-    messages[index] = {receiving_into(blocks[index], bytes[index]), 0};
+    messages[index] = {receiving_into(blocks[index], bytes[index], controls[index]), 0};
   const int answer = sys::recvmmsg(socket_.descriptor, messages.data(), taken, MSG_DONTWAIT);
   const auto received = static_cast<unsigned>(std::max(answer, 0));
   // In this order the pool lends those first that were written to last.
@@ -107,23 +95,26 @@ void DatagramBatch::drop(Posted& posted) const noexcept {
 unsigned DatagramBatch::alike_from(unsigned first) const noexcept {
   const Lease& one = to_send_[first].bytes;
   if (!segments_ || one.size == 0 || one.size > kLongestSegment) return 1;
+  const auto is_alike = [&one](const Lease& other) {
+    return other.size == one.size && head_of(other.block).sender == head_of(one.block).sender &&
+           head_of(other.block).host == head_of(one.block).host;
+  };
   unsigned next = first + 1;
-  while (next < posted_ && to_send_[next].bytes.size == one.size &&
-         head_of(to_send_[next].bytes.block).sender == head_of(one.block).sender)
-    ++next;
+  while (next < posted_ && is_alike(to_send_[next].bytes)) ++next;
   return next - first;
 }
 
-unsigned DatagramBatch::make_messages(unsigned first, Outbox& to) const noexcept {
+unsigned DatagramBatch::make_messages(unsigned first, unsigned end, Outbox& to) const noexcept {
   unsigned count = 0;
-  for (unsigned index = first; index < posted_; ++count) {
+  for (unsigned index = first; index < end; ++count) {
     const unsigned alike = alike_from(index);
     to.messages[count] = {sending(outgoing_of(to_send_[index].bytes), to.bytes[index]), 0};
     msghdr& message = to.messages[count].msg_hdr;
     for (unsigned more = 1; more < alike; ++more)
       (void)sending(outgoing_of(to_send_[index + more].bytes), to.bytes[index + more]);
     message.msg_iovlen = alike;
-    if (alike > 1) to.controls[count].ask_for(message, to_send_[index].bytes.size);
+    if (alike > 1) to.controls[count].cut_into(to_send_[index].bytes.size, message);
+    to.controls[count].send_from(head_of(to_send_[index].bytes.block).host, message);
     index += alike;
   }
   return count;
@@ -138,6 +129,22 @@ void DatagramBatch::end_sent(unsigned first, unsigned count) noexcept {
   }
 }
 
+unsigned DatagramBatch::part_from(unsigned first) noexcept {
+  if (socket_.transport != Transport::unix_datagram) return posted_;
+  unsigned end = first;
+  for (std::size_t bytes = 0; end < posted_ && bytes < kPartOfUnixBuffer; ++end)
+    bytes += to_send_[end].bytes.size + kUnixOverhead;
+  const auto is_held_back = [this](Posted& posted) {
+    if (!socket_.datagram->holds_back(head_of(posted.bytes.block).sender)) return false;
+    drop(posted);
+    return true;
+  };
+  Posted* const at = to_send_.data();
+  Posted* const left = std::remove_if(at + first, at + end, is_held_back);
+  posted_ = static_cast<unsigned>(std::move(at + end, at + posted_, left) - at);
+  return static_cast<unsigned>(left - at);
+}
+
 void DatagramBatch::send_posted() noexcept {
   Outbox outbox;
   const bool is_unix = socket_.transport == Transport::unix_datagram;
@@ -146,8 +153,9 @@ void DatagramBatch::send_posted() noexcept {
   unsigned next = 0;  // of those
   for (unsigned index = 0; index < posted_;) {
     if (next == made) {
-      made = make_messages(index, outbox);
+      made = make_messages(index, part_from(index), outbox);
       next = 0;
+      if (made == 0) continue;  // of that part none may go
     }
     const int answer = sys::sendmmsg(socket_.descriptor, &outbox.messages[next], made - next,
                                      MSG_NOSIGNAL | MSG_DONTWAIT);

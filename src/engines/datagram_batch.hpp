@@ -66,8 +66,11 @@ class DatagramBatch {
   void adapt(unsigned received) noexcept;
   /// How many from `first` on can be one message.
   [[nodiscard]] unsigned alike_from(unsigned first) const noexcept;
-  /// All from `first` on; returns how many messages they are.
-  unsigned make_messages(unsigned first, Outbox& to) const noexcept;
+  /// All from `first` to `end`; returns how many messages they are.
+  unsigned make_messages(unsigned first, unsigned end, Outbox& to) const noexcept;
+  /// How far from `first` on may be sent at once. Drops what a Unix receiver that does not read
+  /// would get.
+  unsigned part_from(unsigned first) noexcept;
   void end_sent(unsigned first, unsigned count) noexcept;
   void drop(Posted& posted) const noexcept;
 

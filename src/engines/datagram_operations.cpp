@@ -6,9 +6,9 @@
 // Not here: how sockets are made (datagram_sockets.cpp), deadlines and cancelling (the engines).
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 
 #include "engines/datagram_batch.hpp"
+#include "engines/datagram_control.hpp"
 #include "engines/engine_core.hpp"
 
 namespace headrace::detail {
@@ -129,9 +129,9 @@ bool sends_posted(SocketRecord& socket) noexcept {
 
 Verdict attempt_send_to(Operation& operation, SocketRecord& socket) noexcept {
   if (!sends_posted(socket)) return must_wait(socket, WaitFor::writable);
-  return take_sent(
-      operation, socket,
-      send_datagram(socket.descriptor, outgoing_of(operation), send_flags(operation, socket)));
+  return take_sent(operation, socket,
+                   send_datagram(socket.descriptor, outgoing_of(operation),
+                                 send_flags(operation, socket), *socket.datagram));
 }
 
 void describe_send_to(const Operation& operation, const SocketRecord& socket,
@@ -158,6 +158,7 @@ Lease block_for(Outgoing& outgoing, SocketRecord& socket) noexcept {
   if (block == nullptr) return {};
   std::ranges::copy(outgoing.bytes, BufferPool::bytes_in(block));
   head_of(block).sender = *outgoing.to;
+  head_of(block).host.family = OwnHost::Family::unknown;
   return {block, BufferPool::kHeadroom, size};
 }
 
@@ -179,56 +180,24 @@ Verdict attempt_post(Operation& operation, SocketRecord& socket) noexcept {
 
 }  // namespace
 
-msghdr receiving_into(BufferBlock* block, iovec& bytes) noexcept {
-  DatagramHead& head = head_of(block);
-  bytes = {BufferPool::bytes_in(block), BufferPool::kCapacity};
-  return {.msg_name = head.sender.data(),
-          .msg_namelen = Endpoint::kCapacity,
-          .msg_iov = &bytes,
-          .msg_iovlen = 1,
-          .msg_control = head.control,
-          .msg_controllen = DatagramHead::kControl,
-          .msg_flags = 0};
-}
-
-void take_head(BufferBlock* block, const msghdr& message, DatagramSide& side) noexcept {
-  DatagramHead& head = head_of(block);
-  head.sender.set_size(message.msg_namelen);
-  head.truncated = (message.msg_flags & MSG_TRUNC) != 0;
-  // There is one only once datagrams have been dropped.
-  if (const cmsghdr* const extra = CMSG_FIRSTHDR(&message); extra != nullptr) [[unlikely]] {
-    std::uint32_t dropped = 0;
-    std::memcpy(&dropped, CMSG_DATA(extra), sizeof dropped);
-    raise_to(*side.dropped, dropped);
-  }
-}
-
 ssize_t receive_datagram(int descriptor, BufferBlock* block, int flags,
                          DatagramSide& side) noexcept {
   iovec bytes{};
-  msghdr message = receiving_into(block, bytes);
+  ReceivedControl control;
+  msghdr message = receiving_into(block, bytes, control);
   const ssize_t answer = sys::recvmsg(descriptor, &message, flags);
   if (answer >= 0) take_head(block, message, side);
   return answer;
 }
 
-ssize_t send_datagram(int descriptor, const Outgoing& outgoing, int flags) noexcept {
+ssize_t send_datagram(int descriptor, const Outgoing& outgoing, int flags,
+                      const DatagramSide& side) noexcept {
+  if (outgoing.to != nullptr && side.holds_back(*outgoing.to)) return -EAGAIN;
   iovec bytes{};
-  const msghdr message = sending(outgoing, bytes);
+  SentControl control;
+  msghdr message = sending(outgoing, bytes);
+  if (outgoing.block != nullptr) control.send_from(head_of(outgoing.block).host, message);
   return sys::sendmsg(descriptor, &message, flags);
-}
-
-// sendmsg(2) takes what it only reads without `const`.
-msghdr sending(const Outgoing& outgoing, iovec& bytes) noexcept {
-  bytes = {const_cast<std::byte*>(outgoing.bytes.data()), outgoing.bytes.size()};
-  msghdr message{};
-  if (outgoing.to != nullptr) {
-    message.msg_name = const_cast<void*>(outgoing.to->data());
-    message.msg_namelen = outgoing.to->size();
-  }
-  message.msg_iov = &bytes;
-  message.msg_iovlen = 1;
-  return message;
 }
 
 const OperationType receive_from_operation{"recvmsg",

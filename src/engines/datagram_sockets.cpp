@@ -49,6 +49,8 @@ Result<SocketRecord*> adopt_datagrams(EngineCore& engine, net::Socket socket,
   if (side == nullptr) return fail(Errc::out_of_memory, "new");
   if (const auto local = net::local_address(socket.descriptor()))
     side->local = net::to_endpoint(*local);
+  if (transport == Transport::unix_datagram)  // without memory nobody is held back
+    side->unread.reset(new (std::nothrow) net::UnreadAnswers{socket.descriptor()});
   auto record = engine.adopt(std::move(socket), transport);
   if (!record) return record;
   if (engine.socket_mode() == net::Blocking::no) {
@@ -96,6 +98,17 @@ const Endpoint& Received::sender() const noexcept { return detail::head_of(lease
 
 bool Received::is_truncated() const noexcept { return detail::head_of(lease_.block).truncated; }
 
+bool Received::is_answer() const noexcept { return detail::head_of(lease_.block).is_answer; }
+
+Answering::Answering(detail::SocketRecord* on, Received received) noexcept
+    : Sending{detail::post_operation,
+              on,
+              Deadline::never(),
+              {received.data(), received.size()},
+              &received.sender()} {
+  outgoing_.block = std::exchange(received.lease_.block, nullptr);
+}
+
 struct Datagram::File {
   net::UnixPath path{};
 };
@@ -134,6 +147,11 @@ Result<> Datagram::connect(const Endpoint& to) noexcept {
   if (answer < 0) return fail_errno("connect", -answer);
   socket_->datagram->connected = true;
   return {};
+}
+
+Result<> Datagram::mark_answers() noexcept {
+  const int family = net::to_socket_address(socket_->datagram->local).family();
+  return net::mark_as_answers(socket_->descriptor, family);
 }
 
 Result<> Datagram::join(const Endpoint& group, std::string_view interface) noexcept {

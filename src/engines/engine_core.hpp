@@ -164,8 +164,9 @@ Result<std::unique_ptr<EngineCore>> make_select_engine();
 Result<std::unique_ptr<EngineCore>> make_poll_engine();
 Result<std::unique_ptr<EngineCore>> make_epoll_level_engine();
 Result<std::unique_ptr<EngineCore>> make_epoll_edge_engine();
+Result<std::unique_ptr<EngineCore>> make_io_uring_engine();
 
-/// Fails with `not_supported` for kinds that headrace does not have yet.
+/// Fails with `not_supported` where the kernel lacks what that kind needs.
 Result<std::unique_ptr<EngineCore>> make_engine(EngineKind kind);
 
 }  // namespace headrace::detail

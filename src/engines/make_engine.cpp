@@ -20,9 +20,9 @@ Result<std::unique_ptr<EngineCore>> make_engine(EngineKind kind) {
     case EngineKind::epoll_edge:
       return make_epoll_edge_engine();
     case EngineKind::io_uring:
-      break;
+      return make_io_uring_engine();
   }
-  return fail(Errc::not_supported, "this engine is not in this version of headrace yet");
+  return fail(Errc::not_supported, "there is no such engine");
 }
 
 }  // namespace headrace::detail

@@ -101,7 +101,7 @@ void ReadinessEngine::close(SocketRecord& socket) noexcept {
 void ReadinessEngine::free_closed() noexcept {
   while (closed_ != nullptr) {
     SocketRecord* const next = closed_->next;
-    records_.give(*closed_);
+    release(*closed_);
     closed_ = next;
   }
 }

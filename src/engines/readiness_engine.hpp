@@ -35,7 +35,7 @@ class ReadinessEngine : public EngineCore {
   /// To be called once the derived engine can watch descriptors.
   Result<> prepare() noexcept;
 
-  bool start(Operation& operation) noexcept final;
+  bool start(Operation& operation) noexcept override;
   bool not_yet(Operation& operation, Verdict verdict) noexcept final;
   Result<SocketRecord*> adopt(net::Socket socket, Transport transport) noexcept final;
   Result<SocketRecord*> borrow(int descriptor) noexcept final;
@@ -91,20 +91,36 @@ class ReadinessEngine : public EngineCore {
     std::coroutine_handle<>::from_address(operation->waiter).resume();
   }
 
- private:
+  // What an engine may do in a way of its own, where the kernel carries out what it waits for.
+
+  /// Notes that `operation` waits, and sees to it that the kernel tells.
+  virtual Result<> wait_on_socket(Operation& operation) noexcept;
+  /// The turn of an operation that was queued.
+  virtual void look_again(Operation& operation) noexcept;
+  /// The deadline of the waiting operation has passed.
+  virtual void try_for_the_last_time(SocketRecord& socket, unsigned direction) noexcept;
+  /// The turn in which it was closed is over.
+  virtual void release(SocketRecord& socket) noexcept { records_.give(socket); }
+
   bool start_used_up(Operation& operation) noexcept;
   bool park(Operation& operation) noexcept;
-  bool finish_now(Operation& operation, Failure failure) noexcept;
   [[nodiscard]] static bool ends_in_drain(const Operation& operation) noexcept;
-  Result<> wait_on_socket(Operation& operation) noexcept;
-  void retry(SocketRecord& socket, unsigned direction) noexcept;
   void resume(Operation& operation) noexcept;
-  void retry_after(SocketRecord& socket, unsigned direction, Verdict verdict) noexcept;
   void enqueue(Operation& operation) noexcept;
-  void look_again(Operation& operation) noexcept;
   void fail_waiting(SocketRecord& socket, unsigned direction, Errc why) noexcept;
-  Result<SocketRecord*> take_in(int descriptor, Transport transport, std::uint8_t flags) noexcept;
   void set_timer(SocketRecord& socket, Operation& operation) noexcept;
+  [[nodiscard]] std::int64_t due_of(const Operation& operation) const noexcept;
+  [[nodiscard]] SocketRecord& wake_up_record() const noexcept { return *wake_up_reading_.socket; }
+
+  Phase phase_ = Phase::running;
+  std::int64_t now_;                            // read once a turn while there are timers
+  std::int64_t idle_due_ = TimerWheel::kNever;  // now_ and the idle timeout, if there is one
+
+ private:
+  bool finish_now(Operation& operation, Failure failure) noexcept;
+  void retry(SocketRecord& socket, unsigned direction) noexcept;
+  void retry_after(SocketRecord& socket, unsigned direction, Verdict verdict) noexcept;
+  Result<SocketRecord*> take_in(int descriptor, Transport transport, std::uint8_t flags) noexcept;
   void set_timer(WaitNode& node) noexcept;
   void read_clock() noexcept;
 
@@ -116,17 +132,12 @@ class ReadinessEngine : public EngineCore {
   void run_woken() noexcept;
   void run_timers() noexcept;
   void check_deadlines(SocketRecord& socket) noexcept;
-  void try_for_the_last_time(SocketRecord& socket, unsigned direction) noexcept;
   void send_posted() noexcept;
   void forget_unsent(const SocketRecord& socket) noexcept;
   void free_closed() noexcept;
   [[nodiscard]] bool has_timers() const noexcept {
     return !socket_timers_.empty() || !wait_timers_.empty();
   }
-
-  Phase phase_ = Phase::running;
-  std::int64_t now_;                            // read once a turn while there are timers
-  std::int64_t idle_due_ = TimerWheel::kNever;  // now_ and the idle timeout, if there is one
 
   Operation* queue_ = nullptr;  // to be looked at again in the next turn
   Operation** queue_end_ = &queue_;

@@ -70,15 +70,21 @@ void ReadinessEngine::run_timers() noexcept {
   }
 }
 
+/// When the time of a waiting operation is over.
+std::int64_t ReadinessEngine::due_of(const Operation& operation) const noexcept {
+  if (!operation.deadline.is_never()) return due_at(operation.deadline);
+  if (idle_timeout_.is_never() || !operation.type->may_idle_out) return TimerWheel::kNever;
+  return operation.socket->active_at + idle_;
+}
+
 void ReadinessEngine::check_deadlines(SocketRecord& socket) noexcept {
   std::int64_t next = TimerWheel::kNever;
   std::array<Operation*, 2> expired{};
   for (unsigned direction = 0; direction < expired.size(); ++direction) {
     Operation* const operation = socket.waiting[direction];
     if (operation == nullptr) continue;
-    const bool idle = operation->deadline.is_never();
-    if (idle && (idle_timeout_.is_never() || !operation->type->may_idle_out)) continue;
-    const std::int64_t due = idle ? socket.active_at + idle_ : due_at(operation->deadline);
+    const std::int64_t due = due_of(*operation);
+    if (due == TimerWheel::kNever) continue;
     const bool queued =
         (socket.flags & queued_flag(direction)) != 0;  // it is to have its look first
     if (due <= now_ && !queued)

@@ -68,6 +68,30 @@ class ConnectionObserver {
   [[nodiscard]] virtual bool is_kicked(const ConnectionInfo& connection) const noexcept = 0;
 };
 
+/// io_uring: what the kernel is doing for a socket.
+struct RingState {
+  enum Bit : std::uint8_t {
+    kReceiving = 1,     // a receive, or an accept, is in the kernel
+    kSending = 2,       // a send is
+    kPollingRead = 4,   // a poll is
+    kPollingWrite = 8,  // likewise
+    kInKernel = 15,     // any of them: the record may still be named by a completion
+    kStopping = 16,     // it has been asked to let go of the receive
+    kSendStopping = 32,
+    kPolite = 64,  // the last receive emptied the socket: the next may be one for many
+    kEnded = 128,  // the stream's end has come, and nobody has been told: `error`; once it is
+                   // closed: so has the end of that turn
+  };
+
+  std::uint16_t generation;  // part of what a completion names
+  std::uint8_t bits;
+  std::uint8_t error;  // errno of the end; 0 for FIN
+
+  [[nodiscard]] bool has(unsigned any) const noexcept { return (bits & any) != 0; }
+  void set(unsigned some) noexcept { bits = static_cast<std::uint8_t>(bits | some); }
+  void clear(unsigned some) noexcept { bits = static_cast<std::uint8_t>(bits & ~some); }
+};
+
 struct SocketRecord {
   enum Ready : std::uint8_t { kReadable = 1, kWritable = 2 };  // 1 << WaitFor
   enum Flag : std::uint8_t {
@@ -87,8 +111,12 @@ struct SocketRecord {
   // By WaitFor:
   std::array<bool, 3> ready{};  // an attempt may succeed: a hint, the call decides
   std::array<bool, 3> armed{};  // the kernel will tell, so waiting takes no more than being noted
-  std::uint8_t receive_flags = 0;   // for recv(2)
-  std::uint32_t trusted_below = 0;  // a read that brings fewer bytes has emptied the socket
+  std::uint8_t receive_flags = 0;  // for recv(2)
+  union {
+    std::uint32_t trusted_below = 0;  // a read that brings fewer bytes has emptied the socket
+    RingState ring;  // io_uring, which trusts no read of its own: a receive's look at the other
+                     // one means nothing there
+  };
   std::array<Operation*, 2>
       waiting{};  // by WaitFor: the receive, accept or ready; the send or connect
   union {
@@ -102,10 +130,15 @@ struct SocketRecord {
   };
   std::int64_t active_at = 0;  // when a byte last moved, by the engine's clock
   Transport transport = Transport::tcp;
-  Errc last = Errc::end_of_stream;   // how its last failed operation ended
-  std::uint8_t asked = 0;            // epoll-level: the events that the kernel is asked to tell
-  std::uint32_t moved_at_last = 0;   // low bits of the bytes moved until then
-  DatagramSide* datagram = nullptr;  // owned; null for streams
+  Errc last = Errc::end_of_stream;  // how its last failed operation ended
+  std::uint8_t asked = 0;           // epoll-level: the events that the kernel is asked to tell;
+                                    // io_uring: what its request for reading is
+  std::uint32_t moved_at_last = 0;  // low bits of the bytes moved until then
+  union {
+    DatagramSide* datagram = nullptr;  // owned; null for streams
+    BufferBlock* unread;  // io_uring, streams: received before it was asked for. The last of a
+                          // circle; null when there is none, and once it is closed
+  };
 };
 
 /// Bytes received and sent so far.

@@ -70,7 +70,13 @@ void TimerWheel::leave(TimerNode& node) noexcept {
   // every time.
   unlink(node);
   node.due = kNever;
-  --count_;
+  forget_one();
+}
+
+// Empty, it is not asked for what has expired any more, so nobody would find out that there is
+// nothing to look at: the loop would turn for nothing, for ever.
+void TimerWheel::forget_one() noexcept {
+  if (--count_ == 0) next_look_ = kNever;
 }
 
 // The lowest level with anything in it comes first: its slots lie within the next slot of the level
@@ -114,8 +120,8 @@ TimerNode* TimerWheel::find_expired(std::int64_t now) noexcept {
       TimerNode& node = *pending_.later;
       unlink(node);
       if (tick_at(node.due) <= now_) {
-        --count_;
         node.due = kNever;
+        forget_one();
         return &node;
       }
       insert(node);

@@ -57,6 +57,7 @@ class TimerWheel {
 
   TimerNode* find_expired(std::int64_t now) noexcept;
   void set_next_look() noexcept;
+  void forget_one() noexcept;
   static std::uint64_t tick_at(std::int64_t due) noexcept;
   [[nodiscard]] bool next_place(Place& place) const noexcept;
   void insert(TimerNode& node) noexcept;

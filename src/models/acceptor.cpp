@@ -20,7 +20,7 @@ constexpr auto kBetweenReports = std::chrono::seconds{1};
 /// When statistics are told next; by a parent for all its children.
 std::chrono::steady_clock::time_point after_now(const Server& server) noexcept {
   if (server.parents_stop != nullptr) return std::chrono::steady_clock::time_point::max();
-  return server.options.statistics_every.resolve(std::chrono::steady_clock::now());
+  return server.options.statistics_every.resolve(sys::steady_now());
 }
 }  // namespace
 
@@ -63,7 +63,7 @@ std::optional<Accepted> Acceptor::next(Clock::time_point limit) {
   const std::size_t doors = server_.doors.size();
   for (;;) {
     if (paused_until_ &&
-        (Clock::now() >= *paused_until_ || server_.table.departures() != departures_at_pause_))
+        (sys::steady_now() >= *paused_until_ || server_.table.departures() != departures_at_pause_))
       paused_until_.reset();
     const bool closed = paused_until_ || server_.is_taken();  // `poke` tells of its departure
     for (std::size_t index = 0; index < doors; ++index)
@@ -78,18 +78,18 @@ std::optional<Accepted> Acceptor::next(Clock::time_point limit) {
       if (auto accepted = accept_from(server_.doors[index])) return accepted;
     }
     if (entries_.back().revents != 0 || server_.table.has_kicks()) return std::nullopt;
-    if (limit != Clock::time_point::max() && Clock::now() >= limit) return std::nullopt;
+    if (limit != Clock::time_point::max() && sys::steady_now() >= limit) return std::nullopt;
   }
 }
 
 void Acceptor::wait(Clock::time_point limit) { (void)poll_from(server_.doors.size(), limit); }
 
-void Acceptor::wait_a_moment() { wait(Clock::now() + kMoment); }
+void Acceptor::wait_a_moment() { wait(sys::steady_now() + kMoment); }
 
 // What poll(2) answers for the entries from `first` on.
 int Acceptor::poll_from(std::size_t first, Clock::time_point limit) {
   const std::size_t doors = server_.doors.size();
-  if (server_.table.has_kicks()) limit = std::min(limit, Clock::now() + kMoment);
+  if (server_.table.has_kicks()) limit = std::min(limit, sys::steady_now() + kMoment);
   const int ready = sys::poll(&entries_[first], entries_.size() - first, time_until(limit));
   tell_statistics();
   // EINTR: a signal is in its pipe, or a child's parent has something to tell. ENOMEM passes.
@@ -104,7 +104,7 @@ int Acceptor::poll_from(std::size_t first, Clock::time_point limit) {
 int Acceptor::time_until(Clock::time_point limit) const noexcept {
   const Clock::time_point until = std::min(limit, next_statistics_);
   if (until == Clock::time_point::max()) return -1;
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - sys::steady_now()).count();
   return static_cast<int>(std::clamp<std::int64_t>(left, 0, 1'000'000));
 }
 
@@ -147,10 +147,10 @@ void Acceptor::after_error(const Door& door, int error) {
     case net::AfterAcceptError::retry:
       return;
     case net::AfterAcceptError::pause:
-      paused_until_ = Clock::now() + kPause;
+      paused_until_ = sys::steady_now() + kPause;
       departures_at_pause_ = server_.table.departures();
-      if (pause_told_ && Clock::now() < *pause_told_ + kBetweenReports) return;
-      pause_told_ = Clock::now();
+      if (pause_told_ && sys::steady_now() < *pause_told_ + kBetweenReports) return;
+      pause_told_ = sys::steady_now();
       return server_.events.accept_paused(Failure::from_errno("accept4", error));
     case net::AfterAcceptError::fatal:
       server_.look();
@@ -160,7 +160,7 @@ void Acceptor::after_error(const Door& door, int error) {
 }
 
 void Acceptor::tell_statistics() {
-  if (Clock::now() < next_statistics_) return;
+  if (sys::steady_now() < next_statistics_) return;
   server_.events.statistics(server_.table.statistics());
   next_statistics_ = after_now(server_);
 }

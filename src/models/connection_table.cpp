@@ -253,7 +253,7 @@ Statistics ConnectionTable::read_once(bool& moving) const noexcept {
                  .cut = shared_->cut.load(kRelaxed),
                  .killed = shared_->killed.load(kRelaxed),
                  .kicked = shared_->kicked.load(kRelaxed),
-                 .running = std::chrono::steady_clock::now() - started_};
+                 .running = sys::steady_now() - started_};
   std::atomic_thread_fence(std::memory_order_seq_cst);  // the totals first
   for (const Slot& slot : slots()) {
     now.bytes_received += slot.received.load(kRelaxed);

@@ -101,7 +101,7 @@ class ConnectionTable final : public detail::ConnectionObserver {
   Limits limits_;
   ServerEvents& events_;
   const DatagramTable* datagrams_ = nullptr;
-  std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::time_point started_ = sys::steady_now();
 };
 
 }  // namespace headrace::models

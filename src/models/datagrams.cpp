@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "models/door_addresses.hpp"
 #include "models/server.hpp"
 
 namespace headrace::models {
@@ -22,8 +23,8 @@ Result<> open_unix_door(const Address& at, DatagramDoors& to) {
 }
 
 // As for TCP the first binds alone: a second server begins alone as well, and is refused.
-Result<> open_udp_door(const Address& at, net::SocketAddress where, unsigned sockets,
-                       DatagramDoors& to) {
+Result<std::uint16_t> open_udp_door(const Address& at, net::SocketAddress where, unsigned sockets,
+                                    DatagramDoors& to) {
   DatagramDoor door{at};
   for (unsigned index = 0; index < sockets; ++index) {
     const auto sharing = sockets == 1 ? net::Sharing::alone
@@ -38,7 +39,7 @@ Result<> open_udp_door(const Address& at, net::SocketAddress where, unsigned soc
   }
   door.address = net::to_address(where, at.transport());
   to.doors.push_back(std::move(door));
-  return {};
+  return to.doors.back().address.port();
 }
 
 Task<> serve_at(Server& server, Datagram socket) {
@@ -62,23 +63,13 @@ void DatagramDoors::close_to_new() noexcept {
   }
 }
 
-Result<> open_datagram_doors(const Address& at, unsigned sockets, DatagramDoors& to) {
+Result<> open_datagram_doors(const Address& at, unsigned sockets, int stopper, DatagramDoors& to) {
   if (at.is_unix()) return open_unix_door(at, to);
   const bool broadcast = at.host() == "broadcast";  // received at the wildcard
-  Address where = broadcast ? Address::ip(Transport::udp, "0.0.0.0", at.port()) : at;
-  auto resolved = net::resolve(where, true, net::Names::resolve);
-  if (!resolved) return std::unexpected(resolved.error());
-  const std::size_t addresses = resolved->size();
-  for (std::size_t index = 0; index < addresses; ++index) {
-    // "localhost" is two addresses; where the kernel chooses the port, the second gets the first
-    // one's.
-    if (index == 1 && at.port() == 0)
-      resolved =
-          net::resolve(at.with_port(to.doors.back().address.port()), true, net::Names::resolve);
-    if (!resolved || index >= resolved->size()) break;
-    if (auto opened = open_udp_door(where, (*resolved)[index], sockets, to); !opened) return opened;
-  }
-  return {};
+  const Address where = broadcast ? Address::ip(Transport::udp, "0.0.0.0", at.port()) : at;
+  return open_each(where, stopper, [&](const net::SocketAddress& one) {
+    return open_udp_door(where, one, sockets, to);
+  });
 }
 
 Result<Datagram> take_datagrams(Server& server, detail::EngineCore& engine, std::size_t door,

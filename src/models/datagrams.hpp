@@ -34,8 +34,10 @@ struct DatagramDoors {
   void close_to_new() noexcept;
 };
 
-/// Binds `at` for so many workers with a socket of their own.
-[[nodiscard]] Result<> open_datagram_doors(const Address& at, unsigned sockets, DatagramDoors& to);
+/// Binds `at` for so many workers with a socket of their own. A name is waited for until `stopper`
+/// is readable: see open_each.
+[[nodiscard]] Result<> open_datagram_doors(const Address& at, unsigned sockets, int stopper,
+                                           DatagramDoors& to);
 
 /// The socket of `worker` at `door`, on its engine. Workers are counted from 0.
 [[nodiscard]] Result<Datagram> take_datagrams(Server& server, detail::EngineCore& engine,

@@ -50,7 +50,7 @@ struct Loops {
 /// Waits out a lack of descriptors or memory: until a connection has left, but asks again every 100
 /// ms.
 Task<> pause_accepting(Worker& worker, const Failure& failure, Deadline::TimePoint& told) {
-  const auto now = std::chrono::steady_clock::now();
+  const auto now = sys::steady_now();
   if (now >= told + 1s) {
     told = now;
     worker.server.events.accept_paused(failure);

@@ -43,7 +43,7 @@ constexpr std::array kModels{
     ModelInfo{Model::epoll_edge, "epoll-edge", event_loop, EngineKind::epoll_edge, 1, "loops",
               "the same, told once for each change; the default", kOneThread, true},
     ModelInfo{Model::io_uring, "io_uring", event_loop, EngineKind::io_uring, 1, "loops",
-              "the kernel carries the operations out and reports them done", kOneThread, false},
+              "the kernel carries the operations out and reports them done", kOneThread, true},
 };
 
 }  // namespace

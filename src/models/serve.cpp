@@ -12,8 +12,8 @@
 #include <sched.h>
 #include <sys/resource.h>
 
+#include "models/door_addresses.hpp"
 #include "models/server_control.hpp"
-#include "net/resolver.hpp"
 
 namespace headrace {
 
@@ -93,8 +93,8 @@ Result<> open_unix_door(const Address& at, unsigned sockets, Backlog backlog,
   return {};
 }
 
-Result<> open_tcp_door(const Address& at, net::SocketAddress to, unsigned sockets, Backlog backlog,
-                       std::vector<Door>& doors) {
+Result<std::uint16_t> open_tcp_door(const Address& at, net::SocketAddress to, unsigned sockets,
+                                    Backlog backlog, std::vector<Door>& doors) {
   Door door{at};
   for (unsigned index = 0; index < sockets; ++index) {
     const auto sharing = index == 0 ? net::Sharing::first : net::Sharing::join;
@@ -107,39 +107,25 @@ Result<> open_tcp_door(const Address& at, net::SocketAddress to, unsigned socket
   }
   door.address = net::to_address(to, at.transport());
   doors.push_back(std::move(door));
-  return {};
+  return doors.back().address.port();
 }
 
-// Longer than getaddrinfo(3) tries by itself with two name servers.
-constexpr int kNamePatienceMs = 30'000;
-
-Result<> open_door(const Address& at, unsigned sockets, const ServeOptions& options,
+Result<> open_door(const Address& at, unsigned sockets, const ServeOptions& options, int stopper,
                    std::vector<Door>& doors) {
-  const Backlog backlog = options.backlog;
-  if (at.is_unix()) return open_unix_door(at, sockets, backlog, doors);
-  const int stopper = options.stopper == nullptr ? -1 : options.stopper->descriptor();
-  auto resolved = net::resolve_within(at, true, kNamePatienceMs, stopper);
-  if (!resolved) return std::unexpected(resolved.error());
-  const std::size_t addresses = resolved->size();
-  for (std::size_t index = 0; index < addresses; ++index) {
-    // "localhost" is two addresses; where the kernel chooses the port, the second gets the first
-    // one's.
-    if (index == 1 && at.port() == 0)
-      resolved = net::resolve_within(at.with_port(doors.back().address.port()), true,
-                                     kNamePatienceMs, stopper);
-    if (!resolved || index >= resolved->size()) break;
-    if (auto opened = open_tcp_door(at, (*resolved)[index], sockets, backlog, doors); !opened)
-      return opened;
-  }
-  return {};
+  if (at.is_unix()) return open_unix_door(at, sockets, options.backlog, doors);
+  return open_each(at, stopper, [&](const net::SocketAddress& one) {
+    return open_tcp_door(at, one, sockets, options.backlog, doors);
+  });
 }
 
 bool open_doors(const ServeOptions& options, unsigned sockets, std::vector<Door>& doors,
                 DatagramDoors& datagrams) {
+  const int stopper = options.stopper == nullptr ? -1 : options.stopper->descriptor();
   for (const std::string_view text : options.listen.texts()) {
     const Address address = *Address::parse(text);  // it has been looked at
-    const auto opened = address.is_stream() ? open_door(address, sockets, options, doors)
-                                            : open_datagram_doors(address, sockets, datagrams);
+    const auto opened = address.is_stream()
+                            ? open_door(address, sockets, options, stopper, doors)
+                            : open_datagram_doors(address, sockets, stopper, datagrams);
     if (opened) continue;
     options.events->failed(AddressText{address}, opened.error());
     return false;
@@ -253,6 +239,8 @@ ExitStatus check_and_serve(const Service& service, const ServeOptions& options) 
   const ModelInfo& model = info(options.model);
   if (!model.built) return refuse(options, "this model is not in this version of headrace yet");
   if (const std::string why = why_not(service, model, options.workers); !why.empty())
+    return refuse(options, why.c_str());
+  if (const std::string why = why_not_here(model); !why.empty())
     return refuse(options, why.c_str());
   const unsigned workers = workers_for(service, options, model);
   if (workers == 0) return refuse(options, "this model has no workers to choose");

@@ -112,6 +112,8 @@ struct Server {
 
 /// Why `model` cannot run `service` with so many workers; "" if it can.
 [[nodiscard]] std::string why_not(const Service& service, const ModelInfo& model, Workers workers);
+/// Why this machine cannot run the model, and which is the nearest that it can.
+[[nodiscard]] std::string why_not_here(const ModelInfo& model);
 /// The same about the kinds of addresses it is to be run at.
 [[nodiscard]] std::string why_not_at(const Service& service, const ModelInfo& model,
                                      unsigned workers, bool streams, bool datagrams);

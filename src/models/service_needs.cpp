@@ -54,6 +54,16 @@ std::string why_not(const Service& service, const ModelInfo& model, Workers work
   return "";
 }
 
+std::string why_not_here(const ModelInfo& model) {
+  if (model.engine != EngineKind::io_uring) return "";  // the others are in every Linux
+  const auto possible = can_run(model.model);
+  if (possible || possible.error().code != Errc::not_supported) return "";
+  const ModelInfo* nearest = &model;
+  while (nearest != all_models().data() && !can_run(nearest->model)) --nearest;
+  return "model " + std::string{model.name} + " does not run here: " + possible.error().call +
+         "; use " + std::string{nearest->name};
+}
+
 std::string why_not_at(const Service& service, const ModelInfo& model, unsigned workers,
                        bool streams, bool datagrams) {
   if (streams && !service.has_streams())

@@ -60,7 +60,7 @@ void Stop::call(unsigned times) noexcept {
 
 void Stop::begin() noexcept {
   TimePoint unset{};
-  (void)ends_.compare_exchange_strong(unset, std::chrono::steady_clock::now() + drain_);
+  (void)ends_.compare_exchange_strong(unset, sys::steady_now() + drain_);
   detail::Phase running = detail::Phase::running;
   (void)phase_.compare_exchange_strong(running, detail::Phase::draining);
 }
@@ -68,7 +68,7 @@ void Stop::begin() noexcept {
 bool Stop::cuts() const noexcept {
   const detail::Phase phase = phase_.load();
   return phase == detail::Phase::cut ||
-         (phase == detail::Phase::draining && std::chrono::steady_clock::now() >= ends_.load());
+         (phase == detail::Phase::draining && sys::steady_now() >= ends_.load());
 }
 
 }  // namespace models

@@ -209,6 +209,12 @@ bool Address::operator==(const Address& other) const noexcept {
   return transport_ == other.transport_ && port_ == other.port_ && name() == other.name();
 }
 
+std::string_view Address::name() const noexcept { return {name_.data(), length_}; }
+
+std::string_view Address::host() const noexcept { return is_unix() ? std::string_view{} : name(); }
+
+std::string_view Address::path() const noexcept { return is_unix() ? name() : std::string_view{}; }
+
 Address Address::with_port(std::uint16_t port) const noexcept {
   Address other = *this;
   if (!is_unix()) other.port_ = port;
@@ -232,6 +238,8 @@ AddressText::AddressText(const Address& address) noexcept {
   }
   length_ = static_cast<std::size_t>(end - text_.data());
 }
+
+std::string_view AddressText::view() const noexcept { return {text_.data(), length_}; }
 
 std::string_view to_text(Transport transport) noexcept {
   switch (transport) {

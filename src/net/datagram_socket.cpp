@@ -39,6 +39,13 @@ int set_buffer(int descriptor, int name, int forced, std::uint32_t bytes) noexce
   return set_option(descriptor, SOL_SOCKET, name, value);
 }
 
+// Else a group that any program here has joined is heard at every wildcard with that port. A kernel
+// without the option (IPv6: before Linux 4.20) leaves it so.
+void hear_joined_groups_only(int descriptor, int family) noexcept {
+  (void)set_option(descriptor, IPPROTO_IP, IP_MULTICAST_ALL, 0);
+  if (family == AF_INET6) (void)set_option(descriptor, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0);
+}
+
 // Each option on both levels of a dual-stack socket: what it sends to IPv4 follows IPv4's.
 int set_for_ip(int descriptor, int family, const DatagramOptions& options) noexcept {
   int error = 0;
@@ -50,6 +57,7 @@ int set_for_ip(int descriptor, int family, const DatagramOptions& options) noexc
     set(IPPROTO_IP, IP_MULTICAST_TTL, options.ttl);
   }
   if (!options.multicast_loop) set(IPPROTO_IP, IP_MULTICAST_LOOP, 0);
+  hear_joined_groups_only(descriptor, family);
   if (family != AF_INET6) return error;
   if (options.ttl != 0) {
     set(IPPROTO_IPV6, IPV6_UNICAST_HOPS, options.ttl);
@@ -57,6 +65,20 @@ int set_for_ip(int descriptor, int family, const DatagramOptions& options) noexc
   }
   if (!options.multicast_loop) set(IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0);
   return error;
+}
+
+// Each on both levels of a dual-stack socket: IPv4 comes with what IPv4 was asked for.
+int set_on_both(int descriptor, int family, int ipv4_name, int ipv6_name, int value) noexcept {
+  const int error = set_option(descriptor, IPPROTO_IP, ipv4_name, value);
+  if (error != 0 || family != AF_INET6) return error;
+  return set_option(descriptor, IPPROTO_IPV6, ipv6_name, value);
+}
+
+// Of a socket that has all addresses an answer would leave from the one that the route prefers, and
+// whoever asked at another would not know it for an answer.
+int ask_for_host(int descriptor, const SocketAddress& at) noexcept {
+  if (!to_endpoint(at).is_wildcard()) return 0;
+  return set_on_both(descriptor, at.family(), IP_PKTINFO, IPV6_RECVPKTINFO, 1);
 }
 
 // Groups by their own option; the limited broadcast address by that for unicast.
@@ -122,6 +144,7 @@ Result<Socket> bind_datagrams(const SocketAddress& at, const DatagramOptions& op
   const int descriptor = socket->descriptor();
   int error = 0;
   if (sharing == Sharing::join) error = set_option(descriptor, SOL_SOCKET, SO_REUSEPORT, 1);
+  if (error == 0) error = ask_for_host(descriptor, at);
   if (error < 0) return fail_errno("setsockopt", -error);
   error = sys::bind(descriptor, at.get(), at.length);
   if (error < 0) return fail_errno("bind", -error);
@@ -144,6 +167,14 @@ void close_to_new(int descriptor) noexcept {
   const sock_fprog program{.len = 1, .filter = &nothing};
   // Without memory for it the socket stays open, until it is closed: the drain ends all the same.
   (void)sys::setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+}
+
+Result<> mark_as_answers(int descriptor, int family) noexcept {
+  if (family == AF_UNIX) return {};
+  int error = set_on_both(descriptor, family, IP_TOS, IPV6_TCLASS, kAnswerMark);
+  if (error == 0) error = set_on_both(descriptor, family, IP_RECVTOS, IPV6_RECVTCLASS, 1);
+  if (error < 0) return fail_errno("setsockopt", -error);
+  return {};
 }
 
 std::uint32_t drops_of(int descriptor) noexcept {

@@ -107,14 +107,6 @@ Address unix_address(const SocketAddress& from, Transport transport) noexcept {
   return Address::local(transport, {form.sun_path, size});
 }
 
-// The port lies at the same place in both families (RFC 3493, section 3.3).
-void set_port(SocketAddress& address, std::uint16_t port) noexcept {
-  static_assert(offsetof(sockaddr_in, sin_port) == offsetof(sockaddr_in6, sin6_port));
-  const in_port_t in_network_order = htons(port);
-  char* const start = reinterpret_cast<char*>(&address.storage);
-  std::memcpy(start + offsetof(sockaddr_in, sin_port), &in_network_order, sizeof in_network_order);
-}
-
 in_port_t port_of(const SocketAddress& address) noexcept {
   return address.family() == AF_UNIX ? in_port_t{0} : as<sockaddr_in>(address).sin_port;
 }
@@ -194,6 +186,14 @@ Result<Socket> bind_to(const SocketAddress& at, Sharing sharing, Blocking blocki
 }
 
 }  // namespace
+
+// The port lies at the same place in both families (RFC 3493, section 3.3).
+void set_port(SocketAddress& address, std::uint16_t port) noexcept {
+  static_assert(offsetof(sockaddr_in, sin_port) == offsetof(sockaddr_in6, sin6_port));
+  const in_port_t in_network_order = htons(port);
+  char* const start = reinterpret_cast<char*>(&address.storage);
+  std::memcpy(start + offsetof(sockaddr_in, sin_port), &in_network_order, sizeof in_network_order);
+}
 
 Address to_address(const SocketAddress& from, Transport transport) noexcept {
   switch (from.family()) {
@@ -295,7 +295,7 @@ Result<SocketAddress> peer_address(int descriptor) noexcept {
 
 int effective_backlog(int asked) noexcept {
   std::array<char, 16> text{};
-  const Socket file{::open("/proc/sys/net/core/somaxconn", O_RDONLY | O_CLOEXEC)};
+  const Socket file{sys::open_file("/proc/sys/net/core/somaxconn", O_RDONLY | O_CLOEXEC)};
   if (!file.is_open()) return asked;
   const ssize_t size = sys::read(file.descriptor(), text.data(), text.size());
   unsigned cap = 0;

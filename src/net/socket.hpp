@@ -61,6 +61,9 @@ struct SocketAddress {
 /// What the kernel says back, as text; IPv4-mapped IPv6 addresses are shown as IPv4.
 [[nodiscard]] Address to_address(const SocketAddress& from, Transport transport) noexcept;
 
+/// Of an IPv4 or IPv6 address; in host byte order.
+void set_port(SocketAddress& address, std::uint16_t port) noexcept;
+
 /// What to do with a host that is no numeric address.
 enum class Names : std::uint8_t { resolve, refuse };
 

@@ -8,6 +8,7 @@
 // calls that only the program's own files make (reading /proc, writing the log).
 #pragma once
 
+#include <chrono>
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
@@ -86,6 +87,10 @@ int die_with_parent(int signal) noexcept;            // prctl(2): PR_SET_PDEATHS
 
 // Time.
 std::int64_t monotonic_ns() noexcept;  // clock_gettime(2), CLOCK_MONOTONIC; cannot fail
+/// The same clock as std::chrono knows it.
+inline std::chrono::steady_clock::time_point steady_now() noexcept {
+  return std::chrono::steady_clock::time_point{std::chrono::nanoseconds{monotonic_ns()}};
+}
 
 // Threads. A thread created here blocks the signals that its creator blocks.
 int create_thread(pthread_t* thread, void* (*body)(void*),

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
 //
-// Whom a datagram service answers, and how often. The counts of the rate limit lie in memory that
-// children share: a table of fixed size, in which a host has one of a few places, each one word
-// that is changed at once. With more hosts a second than places some are counted anew: the limit is
-// there to bound what a single one can ask for, and cannot be what bounds a flood of forged
-// senders.
+// Whom a datagram service answers, and how often. Why these rules: docs/adr/0010.
+//
+// Counts by the second lie in memory that children share: a table of fixed size, in which whoever
+// is counted has one of a few places, each one word that is changed at once. With more of them a
+// second than places some are counted anew: a limit is there to bound what a single one can ask
+// for, and cannot be what bounds a flood of forged senders.
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <fstream>
+#include <functional>
 #include <new>
 
 #include <netinet/in.h>
@@ -19,7 +23,17 @@ namespace headrace::services {
 namespace {
 
 constexpr std::uint16_t kSmallServices = 1024;
+constexpr std::uint64_t kMostAlike = 1000;  // a second: more than a person or a monitor sends
 constexpr std::int64_t kSecond = 1'000'000'000;
+
+/// The lowest port that a program gets without naming one, here or on most other machines.
+std::uint16_t first_port_of_clients() {
+  constexpr unsigned kUsual = 32768;
+  unsigned first = kUsual;
+  std::ifstream file{"/proc/sys/net/ipv4/ip_local_port_range"};
+  if (!(file >> first)) first = kUsual;
+  return static_cast<std::uint16_t>(std::min(first, kUsual));
+}
 
 /// The host of `sender`, as a number that hosts rarely share; a Unix sender by its name.
 std::uint64_t hash_of_host(const Endpoint& sender) noexcept {
@@ -38,9 +52,18 @@ std::uint64_t hash_of_host(const Endpoint& sender) noexcept {
   return hash ^ hash >> 32;
 }
 
+/// Of what came from where: the port too, and the bytes.
+std::uint64_t hash_of(const Received& received) noexcept {
+  const std::string_view bytes = text_of({received.data(), received.size()});
+  const std::uint64_t port = received.sender().port();
+  const std::uint64_t hash = (std::hash<std::string_view>{}(bytes) ^ port) * 0x9e3779b97f4a7c15 ^
+                             hash_of_host(received.sender());
+  return hash ^ hash >> 32;
+}
+
 }  // namespace
 
-/// A word: 24 bits of the host's hash, 16 of the second, 24 of how many in it.
+/// A word: 24 bits of a hash, 16 of the second, 24 of how many in it.
 struct DatagramRules::Recent {
   static constexpr std::size_t kPlaces = 16384;
   static constexpr std::size_t kProbes = 8;
@@ -48,7 +71,16 @@ struct DatagramRules::Recent {
 
   std::array<std::atomic<std::uint64_t>, kPlaces> words;
 
-  /// Whether this is no more than the `most`th of the host in this second.
+  /// Null when there is no memory.
+  static Recent* make() noexcept {
+    void* const memory = sys::map_memory(sizeof(Recent), true);  // zeros: nobody
+    return memory == nullptr ? nullptr : new (memory) Recent;
+  }
+  static void end(Recent* recent) noexcept {
+    if (recent != nullptr) sys::unmap_memory(recent, sizeof(Recent));
+  }
+
+  /// Whether this is no more than the `most`th with that hash in this second.
   bool count(std::uint64_t hash, std::uint64_t most) noexcept {
     const auto second = static_cast<std::uint64_t>(sys::monotonic_ns() / kSecond) & 0xffff;
     const std::uint64_t begun = (hash >> 40) << 40 | second << 24;
@@ -69,21 +101,39 @@ struct DatagramRules::Recent {
   }
 };
 
-DatagramRules::DatagramRules(Options options) : options_{options} {
-  if (options_.most_each == 0) return;
-  void* const memory = sys::map_memory(sizeof(Recent), true);  // zeros: nobody
-  if (memory == nullptr) throw std::bad_alloc{};
-  recent_ = new (memory) Recent;
+DatagramRules::DatagramRules(Options options)
+    : options_{options}, first_of_clients_{first_port_of_clients()} {
+  const bool limits = options_.most_each != 0;
+  const bool looks = !options_.allow_reflect;
+  if (limits) recent_ = Recent::make();
+  if (looks) alike_ = Recent::make();
+  if ((!limits || recent_ != nullptr) && (!looks || alike_ != nullptr)) return;
+  Recent::end(recent_);
+  Recent::end(alike_);
+  throw std::bad_alloc{};
 }
 
 DatagramRules::~DatagramRules() {
-  if (recent_ != nullptr) sys::unmap_memory(recent_, sizeof(Recent));
+  Recent::end(recent_);
+  Recent::end(alike_);
 }
 
-bool DatagramRules::allow(Datagram& socket, const Endpoint& sender) noexcept {
-  const bool small = !sender.is_unix() && sender.port() < kSmallServices;
-  const bool reflects = !options_.allow_reflect && (small || socket.is_own(sender));
-  if (reflects || !sender.can_be_answered()) {
+// Also where all are answered: the other one may have stricter rules.
+void DatagramRules::apply_to(Datagram& socket) const noexcept {
+  (void)socket.mark_answers();  // without, what a service of another make would get is left
+}
+
+bool DatagramRules::reflects(const Datagram& socket, const Received& received) noexcept {
+  const Endpoint& sender = received.sender();
+  if (options_.allow_reflect) return false;
+  if (received.is_answer() || socket.is_own(sender)) return true;
+  if (sender.is_unix() || sender.port() >= first_of_clients_) return false;
+  return sender.port() < kSmallServices || !alike_->count(hash_of(received), kMostAlike);
+}
+
+bool DatagramRules::allow(Datagram& socket, const Received& received) noexcept {
+  const Endpoint& sender = received.sender();
+  if (!sender.can_be_answered() || reflects(socket, received)) {
     socket.note(Unanswered::by_rule);
     return false;
   }

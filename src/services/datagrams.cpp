@@ -27,12 +27,13 @@ class Patience {
 }  // namespace
 
 Task<> echo_datagrams(DatagramRules& rules, Datagram socket) {
+  rules.apply_to(socket);
   for (Patience patience;;) {
     auto received = co_await socket.receive();
     if (!received && !patience.goes_on_after(received.error())) co_return;
     if (!received) continue;
     patience.received();
-    if (!rules.allow(socket, received->sender())) continue;
+    if (!rules.allow(socket, *received)) continue;
     const auto answered = co_await socket.answer(std::move(*received));
     if (!answered && answered.error().code == Errc::canceled) co_return;
   }

@@ -9,10 +9,12 @@
 #include <deque>
 #include <filesystem>
 #include <string>
+#include <thread>
 
 #include <gtest/gtest.h>
 
 #include "client.hpp"
+#include "names.hpp"
 #include "server.hpp"
 
 namespace headrace::conformance {
@@ -45,8 +47,8 @@ CONFORMANCE("datagrams of every size come back whole", with_datagrams()) {
   const DatagramClient client{server.address()};
   std::size_t bytes = 0;
   unsigned count = 0;
-  for (const std::size_t size : {0, 1, 2, 64, 511, 512, 1400, 1472, 1473, 2048, 8191, 8192, 8193,
-                                 16384, 32768, 65506, 65507}) {
+  for (const std::size_t size : {0UZ, 1UZ, 2UZ, 64UZ, 511UZ, 512UZ, 1400UZ, 1472UZ, 1473UZ, 2048UZ,
+                                 8191UZ, 8192UZ, 8193UZ, 16384UZ, 32768UZ, 65506UZ, 65507UZ}) {
     const std::string sent = bytes_of_size(size, size);
     ASSERT_TRUE(same(client.ask(sent), sent)) << size;
     bytes += size;
@@ -238,6 +240,60 @@ CONFORMANCE("a rate limit bounds what one host is answered in a second", with_da
   EXPECT_EQ(one.drain() + other.drain(), total.datagrams.sent);
 }
 
+CONFORMANCE("a server at every address answers from the one that was asked", with_datagrams()) {
+  for (const std::string_view at : {"udp://*:0", "udp://0.0.0.0:0"}) {
+    Echo echo;
+    Server server{model, echo.at({at})};
+    const std::uint16_t port = server.address().port();
+    // Connected, they hear nobody else.
+    const DatagramClient one{Address::ip(Transport::udp, "127.0.0.1", port)};
+    const DatagramClient other{Address::ip(Transport::udp, "127.7.7.7", port)};
+    for (const std::size_t size : {0UZ, 64UZ, 1400UZ, 5000UZ}) {
+      const std::string sent = bytes_of_size(size, size);
+      server.freeze();  // so that a loop has them in one batch
+      for (int number = 0; number < 6; ++number) {
+        one.send(sent);
+        other.send(sent);
+      }
+      server.thaw();
+      for (int number = 0; number < 6; ++number) {
+        ASSERT_TRUE(same(one.receive(), sent)) << at << ", " << size;
+        ASSERT_TRUE(same(other.receive(), sent)) << at << ", " << size;
+      }
+    }
+    EXPECT_EQ(server.stop().datagrams.failed, 0U);
+  }
+}
+
+CONFORMANCE("a stop ends the wait for a name to bind", iterative_only("no launcher has begun")) {
+  for (const std::string_view at : {"udp://never.test:0", "tcp://never.test:0"}) {
+    SilentServer silence;
+    Stopper stopper;
+    Echo echo;
+    const Setup setup = echo.at({at});
+    std::thread stop{[&] {
+      wait_until("somebody asks", [&] { return silence.is_asked(); });
+      stopper.stop();
+    }};
+    EXPECT_EQ(
+        serve(setup.service,
+              {.listen = at, .model = model.model, .handle_signals = false, .stopper = &stopper}),
+        1)
+        << at;
+    stop.join();
+  }
+}
+
+CONFORMANCE("a name that is known is bound", with_datagrams()) {
+  set_addresses("two-of-ours.test", {"127.0.0.1", "127.0.0.2"});
+  Echo echo;
+  Server server{model, echo.at({"udp://two-of-ours.test:0"})};
+  for (const char* const host : {"127.0.0.1", "127.0.0.2"}) {
+    const DatagramClient client{Address::ip(Transport::udp, host, server.address().port())};
+    EXPECT_EQ(client.ask(host), host);
+  }
+}
+
 CONFORMANCE("a dual-stack server answers IPv4 and IPv6", with_datagrams()) {
   Echo echo;
   Server server{model, echo.at({"udp://*:0"})};
@@ -269,6 +325,25 @@ CONFORMANCE("a Unix client that does not read its answers holds up nobody", with
   }
   EXPECT_FALSE(std::filesystem::exists(directory + "/echo"));
   std::filesystem::remove_all(directory);
+}
+
+// The kernel does not bound what a connected peer leaves unread, but by the server's send buffer.
+CONFORMANCE("a connected Unix client that never reads leaves room for others", with_datagrams()) {
+  Echo echo;
+  Server server{model, echo.at({"unix-datagram:@headrace-hog-" + std::to_string(::getpid())})};
+  const DatagramClient reads{server.address()};
+  const DatagramClient hog{server.address()};
+  const DatagramClient other_hog{server.address()};
+  const std::string large(20'000, 'x');
+  for (int number = 0; number < 400; ++number) {
+    hog.send(number % 8 == 0 ? large : "unread");
+    other_hog.send("unread");
+    ASSERT_EQ(reads.ask("read"), "read") << number;
+  }
+  const Statistics total = server.stop();
+  EXPECT_EQ(total.datagrams.received, 1200U);
+  EXPECT_EQ(total.datagrams.sent + total.datagrams.failed, 1200U);
+  EXPECT_GT(total.datagrams.failed, 0U);
 }
 
 }  // namespace

@@ -29,6 +29,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 Report* report_of_this_process = nullptr;
+Service (*made_harder)(const Service& service) = nullptr;
 
 class Reporter final : public ServerEvents {
  public:
@@ -85,6 +86,8 @@ unsigned clients_at_once(const ModelInfo& model, unsigned wanted) noexcept {
   constexpr unsigned kProcesses = 200;
   return forks ? std::min(wanted, kProcesses) : wanted;
 }
+
+void make_harder(Service (*harder)(const Service& service)) noexcept { made_harder = harder; }
 
 Report& own_report() noexcept { return *report_of_this_process; }
 
@@ -153,7 +156,8 @@ void Server::run_child(const ModelInfo& model, const Setup& setup) const {
   options.model = model.model;
   options.listen = std::span{setup.listen};
   options.events = &events;
-  std::exit(setup.run(setup.service, options));  // not _exit: LeakSanitizer looks at exit
+  const Service service = made_harder == nullptr ? setup.service : made_harder(setup.service);
+  std::exit(setup.run(service, options));  // not _exit: LeakSanitizer looks at exit
 }
 
 Server::~Server() {

@@ -65,6 +65,9 @@ struct Setup {
   std::vector<int> keeps{};  // descriptors of the test that the server is to have, ascending
 };
 
+/// For a suite that makes it harder: what each service is made into, in the server's process.
+void make_harder(Service (*harder)(const Service& service)) noexcept;
+
 /// Of `wanted` clients as many as a test should hold at once: fewer where each costs a process.
 [[nodiscard]] unsigned clients_at_once(const ModelInfo& model, unsigned wanted) noexcept;
 

@@ -243,7 +243,15 @@ TEST(EngineFault, AnEngineThatCannotBeMadeSaysWhy) {
         std::tuple{EngineKind::epoll_level, Call::epoll_create1, ENOMEM, Errc::out_of_memory},
         std::tuple{EngineKind::epoll_level, Call::epoll_ctl, ENOSPC, Errc::system_error},
         std::tuple{EngineKind::poll, Call::eventfd, EMFILE, Errc::too_many_descriptors},
-        std::tuple{EngineKind::select, Call::eventfd, EMFILE, Errc::too_many_descriptors}}) {
+        std::tuple{EngineKind::select, Call::eventfd, EMFILE, Errc::too_many_descriptors},
+        std::tuple{EngineKind::io_uring, Call::eventfd, EMFILE, Errc::too_many_descriptors},
+        std::tuple{EngineKind::io_uring, Call::io_uring_setup, ENFILE, Errc::too_many_descriptors},
+        std::tuple{EngineKind::io_uring, Call::io_uring_setup, ENOMEM, Errc::out_of_memory},
+        std::tuple{EngineKind::io_uring, Call::io_uring_setup, ENOSYS, Errc::not_supported},
+        std::tuple{EngineKind::io_uring, Call::io_uring_setup, EPERM, Errc::not_supported},
+        std::tuple{EngineKind::io_uring, Call::io_uring_register, EINVAL, Errc::not_supported},
+        std::tuple{EngineKind::io_uring, Call::io_uring_register, ENOMEM, Errc::out_of_memory},
+        std::tuple{EngineKind::io_uring, Call::map_memory, ENOMEM, Errc::out_of_memory}}) {
     begin({call, 1, error, 0});
     EXPECT_EQ(code_of(Engine::create(kind)), code) << to_text(kind) << ": " << name_of(call);
   }

@@ -45,7 +45,8 @@ struct Watched {
 std::mutex watched_mutex;
 std::vector<Watched> watched;
 
-/// The error for this call, or 0.
+}  // namespace
+
 int next_fault(Call call) noexcept {
   const std::uint32_t number = ++made[static_cast<std::size_t>(call)];
   if (plan.nth == 0 || call != plan.call || number != plan.nth) return 0;
@@ -53,7 +54,6 @@ int next_fault(Call call) noexcept {
   return plan.error;
 }
 
-/// A number from the seed; the order in which threads draw is theirs.
 std::uint32_t draw() noexcept {
   std::uint32_t state = (plan.seed * 2654435761U) ^ (++drawn * 2246822519U);
   state ^= state >> 15;
@@ -63,6 +63,8 @@ std::uint32_t draw() noexcept {
 }
 
 bool by_chance(std::uint32_t one_in) noexcept { return plan.seed != 0 && draw() % one_in == 0; }
+
+namespace {
 
 std::size_t cut_short(std::size_t size) noexcept {
   if (size < 2 || !by_chance(2)) return size;

@@ -59,8 +59,11 @@ enum class Call : std::uint8_t {
   pidfd_open,
   create_thread,
   map_memory,
+  io_uring_setup,
+  io_uring_register,
+  io_uring_enter,
 };
-constexpr std::size_t kCalls = static_cast<std::size_t>(Call::map_memory) + 1;
+constexpr std::size_t kCalls = static_cast<std::size_t>(Call::io_uring_enter) + 1;
 
 [[nodiscard]] std::string_view name_of(Call call) noexcept;
 
@@ -83,6 +86,15 @@ void begin(const Plan& plan) noexcept;
 
 /// Whether the call that was to fail has come.
 [[nodiscard]] bool has_struck() noexcept;
+
+// For those who stand between headrace and the kernel.
+
+/// Counts a call; the error that it is to have, or 0.
+[[nodiscard]] int next_fault(Call call) noexcept;
+/// A number from the seed; the order in which threads draw is theirs.
+[[nodiscard]] std::uint32_t draw() noexcept;
+/// By the seed, once in so many times; without a seed never.
+[[nodiscard]] bool by_chance(std::uint32_t one_in) noexcept;
 
 /// Called before every recv(2) if set: for what must happen just before a call.
 void before_each_recv(void (*what)()) noexcept;

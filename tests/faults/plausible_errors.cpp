@@ -55,7 +55,10 @@ constexpr std::array<std::string_view, kCalls> kNames{"socket",
                                                       "kill",
                                                       "pidfd_open",
                                                       "create_thread",
-                                                      "map_memory"};
+                                                      "map_memory",
+                                                      "io_uring_setup",
+                                                      "io_uring_register",
+                                                      "io_uring_enter"};
 
 template <int... kErrors>
 constexpr std::array<int, sizeof...(kErrors)> kSome{kErrors...};
@@ -149,6 +152,12 @@ std::span<const int> plausible_errors(Call call) noexcept {
       return kSome<EAGAIN>;
     case Call::map_memory:
       return kSome<ENOMEM>;
+    case Call::io_uring_setup:
+      return kSome<EMFILE, ENFILE, ENOMEM, EPERM, ENOSYS>;
+    case Call::io_uring_register:
+      return kSome<ENOMEM, EINVAL>;
+    case Call::io_uring_enter:
+      return kSome<EINTR, EAGAIN, EBUSY>;
     case Call::set_nonblocking:
     case Call::set_blocking:
     case Call::kill:

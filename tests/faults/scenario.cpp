@@ -217,6 +217,7 @@ void act(Model model, const Plan& plan, const std::string& path, Report& report)
   begin({});
   Stopper stopper;
   Told told;
+  services::DatagramRules rules{{}};  // without memory for it no server begins
   const std::size_t before = open_descriptors();
   begin(plan);
   const std::array<std::string, 3> texts{"tcp://127.0.0.1:0", "unix:" + path, "udp://127.0.0.1:0"};
@@ -224,7 +225,6 @@ void act(Model model, const Plan& plan, const std::string& path, Report& report)
   const LauncherKind launcher = info(model).launcher;
   const bool both = launcher == LauncherKind::event_loop || clients_hold_workers(launcher);
   const std::span<const std::string_view> views{all.data(), both ? 3UZ : 2UZ};
-  services::DatagramRules rules{{}};
   int status = -1;
   std::thread server{[&] {
     const auto echo = Service{services::echo}.with_datagrams(services::echo_datagrams, rules);

@@ -66,6 +66,30 @@ class Tools(unittest.TestCase):
                     program.type(b"I am\n")
                     self.assertEqual(sender.out.line(0).decode(), f"udp://127.0.0.1:{port} I am")
 
+    def test_talk_with_connect(self):
+        for name in ("nc", "ncat"):
+            port = free_udp_port()
+            with self.subTest(name), Peer(*receiving(port)[name]) as program:
+                when_bound(port)
+                with Running("connect", f"udp://127.0.0.1:{port}", "--wait", "50ms",
+                             stdin=subprocess.PIPE) as client:
+                    client.process.stdin.write("你好\n".encode())
+                    client.process.stdin.flush()
+                    program.out.match("你好\n".encode())
+                    program.type(b"hello to you\n")
+                    self.assertEqual(client.out.line(0), b"hello to you")
+                    client.process.stdin.close()
+                    self.assertEqual(client.wait(), 0)
+
+    def test_ncat_asks_our_echo(self):
+        with Running("serve", "echo", "--listen", "udp://127.0.0.1:0", "-v") as server:
+            port = server.err.match(rb"listening on udp://127\.0\.0\.1:(\d+)").group(1)
+            with Peer("ncat", "--udp", "127.0.0.1", port.decode()) as client:
+                for number, text in enumerate((b"one\n", b"two\n"), 1):
+                    client.type(text)
+                    client.out.match(text)
+                    server.err.match(rb"\n%d from udp://127\.0\.0\.1:\d+" % number)
+
     def test_socat_echoes_to_us(self):
         port = free_udp_port()
         with Peer("socat", f"UDP4-RECVFROM:{port},bind=127.0.0.1,fork", "EXEC:cat"):

@@ -155,7 +155,7 @@ TEST(Histogram, MergedIsAsIfRecordedInOne) {
 TEST(Histogram, TellsWhatCameSinceACopy) {
   Histogram histogram = histogram_of({1, 5, 1'000'000});
   const Histogram earlier = histogram;
-  for (const std::uint64_t value : {7, 9, 300'000}) histogram.record(value);
+  for (const std::uint64_t value : {7UL, 9UL, 300'000UL}) histogram.record(value);
   const Histogram recent = histogram.since(earlier);
   EXPECT_EQ(recent.count(), 3U);
   EXPECT_EQ(recent.quantile(0.5), 9U);

@@ -2,7 +2,10 @@
 #
 # headrace chat: as a filter between pipes, and on a terminal, of which the screen is looked at.
 import os
+import re
 import shutil
+import signal
+import socket
 import subprocess
 import time
 import unittest
@@ -32,16 +35,36 @@ class Filter(unittest.TestCase):
     def test_the_encoding_of_the_server(self):
         def speak_gbk(peer, _number):
             lines = peer.makefile("rb")
-            asked = [lines.readline() for _ in range(2)]
-            right = asked == ["张三\n".encode("gbk"), "你好\n".encode("gbk")]
+            nick = lines.readline().decode("gbk")
+            peer.sendall(f"-- you are {nick}".encode("gbk"))
+            right = (nick, lines.readline()) == ("张三\n", "你好\n".encode("gbk"))
             peer.sendall(("对\n" if right else "错\n").encode("gbk"))
 
         with KnownServer(speak_gbk) as server:
             done = subprocess.run([PROGRAM, "chat", server.address, "--encoding", "gbk", "--nick",
                                    "张三"], input="你好\n".encode(), capture_output=True,
                                   timeout=PATIENCE, check=False)
-            self.assertEqual((done.stdout.decode(), done.stderr), ("对\n", b""))
+            self.assertEqual((done.stdout.decode(), done.stderr),
+                             ("-- you are 张三\n对\n", b""))
             self.assertEqual(done.returncode, 0)
+
+    def test_a_nick_that_is_taken_is_no_reason_to_talk_as_somebody_else(self):
+        with Server(service="chat") as server, Member(server, "ann") as ann:
+            done = subprocess.run([PROGRAM, "chat", str(server.port), "--nick", "Ann"],
+                                  input=b"secret\n", capture_output=True, timeout=PATIENCE,
+                                  check=False)
+            self.assertEqual(done.returncode, 1)
+            self.assertRegex(done.stderr.decode(), "choose another nick: somebody is called Ann")
+            with Member(server, "bob"):
+                ann.hears(self, "-- bob is here")  # and not: -- secret is here
+
+    def test_ctrl_c_leaves(self):
+        with Server(service="chat") as server, Member(server, "ann") as ann:
+            with chat(server, "--nick", "bot") as bot:
+                ann.hears(self, "-- bot is here")
+                bot.send_signal(signal.SIGINT)
+                ann.hears(self, "-- bot has left")
+                self.assertEqual(bot.wait(PATIENCE), 0)
 
     def test_who_leaves_the_pipe_early(self):
         with Server(service="chat") as server, Member(server, "ann") as ann:
@@ -163,6 +186,95 @@ class OnATerminal(unittest.TestCase):
             self.type("-l", " and half")
             self.type("Enter")
             cem.wait_for("<bob> half and half")
+
+    def test_tries_again_after_longer_and_longer_pauses(self):
+        self.tmux("resize-window", "-x", "80", "-y", "20")
+        self.type("-l", "half")
+        self.server.process.kill()
+        self.server.wait()
+        self.sees("trying again in 1s", "trying again in 2s", "trying again in 4s", "> half")
+
+    def restart(self, *command):
+        self.tmux("respawn-pane", "-k", " ".join(map(str, command)))
+
+    def test_ctrl_z_and_fg(self):
+        self.restart("env PS1=\\$\\  bash --norc --noprofile -i")
+        self.ann.hears(self, "-- bob has left")
+        self.sees("$")
+        self.type("-l", f"{PROGRAM} chat {self.server.port} --nick bob")
+        self.type("Enter")
+        self.ann.hears(self, "-- bob is here")
+        self.sees("(2): ann bob", ">")
+        self.type("-l", "half a line")
+        self.sees("> half a line")
+        self.type("C-z")
+        self.sees("$")
+        self.assertIn("Stopped", "\n".join(self.screen()))
+        self.type("-l", "stty -a | grep -o ' icanon'")  # the terminal is as it was
+        self.type("Enter")
+        self.sees(" icanon", "$")
+        self.ann.say("meanwhile")
+        self.type("fg", "Enter")
+        self.sees("<ann> meanwhile", "> half a line")
+        self.type("-l", " and half")
+        self.type("Enter")
+        self.ann.hears(self, "<bob> half a line and half")
+
+    def test_another_size_of_the_terminal(self):
+        self.type("-l", "word " * 14)
+        whole = "> " + "word " * 14
+        self.sees(whole[:60].rstrip(), whole[60:].rstrip())
+        for columns in (40, 70):
+            self.tmux("resize-window", "-x", str(columns), "-y", "20")
+            self.ann.say(f"hello {columns}")
+            self.sees(f"<ann> hello {columns}", *(whole[at:at + columns].rstrip()
+                                                  for at in range(0, len(whole), columns)))
+            self.assertEqual(sum("> word" in line for line in self.screen()), 1)
+        self.type("Enter")
+        self.ann.hears(self, "<bob> " + "word " * 14)
+
+    def test_the_terminal_goes_away(self):
+        pane = self.tmux("display-message", "-p", "#{pane_pid}").strip()
+        with open(f"/proc/{pane}/task/{pane}/children", encoding="ascii") as file:
+            os.kill(int(file.read().split()[0]), signal.SIGHUP)
+        self.ann.hears(self, "-- bob has left")
+        self.sees("status 0")
+
+    def test_a_screen_of_80_by_24(self):
+        self.tmux("resize-window", "-x", "80", "-y", "24")
+        self.ann.say("hello", "你好，世界", "/me waves", "x" * 100, "\x1b[31mred")
+        self.type("-l", "an answer, half")
+        self.sees("\\x1b[31mred", "> an answer, half")
+        lines = [re.sub(r"^\d\d:\d\d ", "TT:TT ", line) for line in self.screen()]
+        self.assertEqual(lines, [
+            "TT:TT -- you are bob",
+            "TT:TT -- in lobby (2): ann bob",
+            "TT:TT <ann> hello",
+            "TT:TT <ann> 你好，世界",
+            "TT:TT * ann waves",
+            "TT:TT <ann> " + "x" * 68,
+            "x" * 32,
+            "TT:TT <ann> \\x1b[31mred",
+            "> an answer, half"])
+
+    def test_with_one_other_over_udp(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+            other.bind(("127.0.0.1", 0))
+            other.settimeout(PATIENCE)
+            port = other.getsockname()[1]
+            self.restart(PROGRAM, "chat", f"udp://127.0.0.1:{port}; echo status $?; exec cat")
+            self.sees(">")
+            self.type("-l", "你好")
+            self.type("Enter")
+            data, sender = other.recvfrom(100)
+            self.assertEqual(data.decode(), "你好")
+            self.type("-l", "half 漢字")
+            self.sees("> half 漢字")
+            other.sendto("谢谢\x1b[2J".encode(), sender)
+            self.sees(f"<127.0.0.1:{port}> 谢谢\\x1b[2J", "> half 漢字")
+            self.type("Enter", "C-d")
+            self.assertEqual(other.recv(100).decode(), "half 漢字")
+            self.sees("status 0")
 
     def test_ways_out(self):
         self.type("-l", "half")

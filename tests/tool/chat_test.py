@@ -229,6 +229,22 @@ class Harm(unittest.TestCase):
             ann.hears(self, *(f"<bob> {number}" for number in range(40)))  # all the same
 
 
+    def test_who_talks_fast_does_not_outrun_who_reads(self):
+        """More lines at once than the ring holds: on a loop everybody has a turn in between."""
+        count = 20_000
+        for model in company():
+            if model == "thread":  # the kernel decides who runs
+                continue
+            with self.subTest(model), Server("--model", model, service="chat") as server, \
+                    Member(server, "ann") as ann, Member(server, "bob") as bob:
+                ann.hears(self, "-- bob is here")
+                talking = threading.Thread(target=bob.say, args=map(str, range(count)))
+                talking.start()
+                heard = [ann.line() for _ in range(count)]
+                talking.join(PATIENCE)
+                self.assertEqual(heard, [f"<bob> {number}" for number in range(count)])
+
+
 class Delivery(unittest.TestCase):
     """Each line exactly once, whole, in the order of its sender, across workers."""
 

@@ -12,6 +12,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import unittest
 
 from _program import PATIENCE, PROGRAM, Server, built_models, run, scratch_directory
@@ -127,7 +128,57 @@ class Refusals(unittest.TestCase):
                 self.assertEqual(server.stop(), 0)
 
 
+class Marks(unittest.TestCase):
+    """Answers say that they are answers, and what says so is not answered."""
+
+    MARK = 0b000111 << 2
+
+    def say(self, peer, mark):
+        if peer.family == socket.AF_INET:
+            peer.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, mark)
+        else:
+            peer.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, mark)
+
+    def mark_of_next(self, peer):
+        if peer.family == socket.AF_INET:
+            peer.setsockopt(socket.IPPROTO_IP, socket.IP_RECVTOS, 1)
+        else:
+            peer.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVTCLASS, 1)
+        peer.send(b"?")
+        _, extra, _, _ = peer.recvmsg(100, 100)
+        return extra[0][2][0]
+
+    def test_are_on_answers_and_marked_ones_are_not_answered(self):
+        hosts = {"udp://127.0.0.1:0": ["127.0.0.1"], "udp://[::1]:0": ["::1"],
+                 "udp://*:0": ["127.0.0.1", "::1"]}
+        for model in datagram_models():
+            for listen, peers in hosts.items():
+                for host in peers:
+                    with self.subTest(model=model, listen=listen, host=host), \
+                         Server("--model", model, "--log-format", "json",
+                                listen=[listen]) as server, \
+                         client(port_of(server), host) as peer:
+                        self.assertEqual(self.mark_of_next(peer), self.MARK)
+                        for mark in (self.MARK, self.MARK | 3):  # routers write on the last two bits
+                            self.say(peer, mark)
+                            peer.send(b"an answer")
+                        for mark in (0, 0xb8, self.MARK | 0x80):
+                            self.say(peer, mark)
+                            self.assertEqual(ask(peer, b"a question"), b"a question")
+                        counts = counts_at_end(server)
+                        self.assertEqual((counts["sent"], counts["unanswered"]), (4, 2))
+
+    def test_allow_reflect(self):
+        with Server("--allow-reflect", listen=[ANY_UDP]) as server, \
+             client(port_of(server)) as peer:
+            self.say(peer, self.MARK)
+            self.assertEqual(ask(peer, b"an answer"), b"an answer")
+            self.assertEqual(self.mark_of_next(peer), self.MARK)  # others may be stricter
+
+
 def checksum(data):
+    if len(data) % 2:
+        data += b"\0"
     total = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total >> 16:
         total = (total & 0xffff) + (total >> 16)
@@ -135,13 +186,36 @@ def checksum(data):
 
 
 def forge(source, source_port, port, payload):
-    """Sends a UDP datagram to 127.0.0.1 as if it came from somebody else."""
-    udp = struct.pack("!HHHH", source_port, port, 8 + len(payload), 0) + payload
-    header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0,
-                         socket.inet_aton(source), socket.inet_aton("127.0.0.1"))
-    header = header[:10] + struct.pack("!H", checksum(header)) + header[12:]
-    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
-        raw.sendto(header + udp, ("127.0.0.1", 0))
+    """Sends a UDP datagram to this machine as if it came from somebody else."""
+    length = 8 + len(payload)
+    udp = struct.pack("!HHHH", source_port, port, length, 0) + payload
+    if ":" in source:
+        here = socket.inet_pton(socket.AF_INET6, "::1")
+        hosts = socket.inet_pton(socket.AF_INET6, source) + here
+        whole = checksum(hosts + struct.pack("!II", length, socket.IPPROTO_UDP) + udp)
+        udp = udp[:6] + struct.pack("!H", whole) + payload
+        header = struct.pack("!IHBB", 6 << 28, length, socket.IPPROTO_UDP, 64) + hosts
+        family, to = socket.AF_INET6, "::1"
+    else:
+        header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + length, 1, 0, 64, 17, 0,
+                             socket.inet_aton(source), socket.inet_aton("127.0.0.1"))
+        header = header[:10] + struct.pack("!H", checksum(header)) + header[12:]
+        family, to = socket.AF_INET, "127.0.0.1"
+    with socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
+        raw.sendto(header + udp, (to, 0))
+
+
+def textbook_echo_server(port):
+    """The one of the notes: answers everything, for ever."""
+    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    udp.bind(("127.0.0.1", port))
+
+    def serve():
+        while True:
+            data, sender = udp.recvfrom(1024)
+            udp.sendto(data, sender)
+
+    threading.Thread(target=serve, daemon=True).start()
 
 
 def enter_own_network():
@@ -181,7 +255,46 @@ class Forged(unittest.TestCase):
                 self.assertGreaterEqual(counts["unanswered"], 4)
                 self.assertEqual(counts["received"], counts["unanswered"] + 1)
 
-    def test_two_echo_servers_pointed_at_each_other_fall_silent(self):
+    def test_two_echo_servers_pointed_at_each_other_fall_silent_at_once(self):
+        """At any port: what the first one answers says that it is an answer."""
+        for model in datagram_models():
+            for host in ("127.0.0.1", "::1"):
+                where = "[::1]" if ":" in host else host
+                with self.subTest(model=model, host=host), \
+                     Server("--model", model, "--log-format", "json",
+                            listen=[f"udp://{where}:5001"]) as one, \
+                     Server("--model", model, "--log-format", "json",
+                            listen=["udp://*:40000"]) as other:
+                    forge(host, 40000, 5001, b"ping")
+                    counts = counts_at_end(one)
+                    self.assertEqual((counts["received"], counts["sent"]), (1, 1))
+                    counts = counts_at_end(other)
+                    self.assertEqual((counts["received"], counts["sent"]), (1, 0))
+                    self.assertEqual(counts["unanswered"], 1)
+
+    def test_a_textbook_echo_server_is_left_alone_after_a_while(self):
+        """It marks nothing. But it is at a port of its own, and sends the same again and again."""
+        textbook_echo_server(5003)
+        under_way = 100
+        with Server("--stats", "100ms", listen=["udp://127.0.0.1:5001"]) as server:
+            for _ in range(under_way):
+                forge("127.0.0.1", 5003, 5001, b"ping")
+            # Each of them goes round until it is one too many in its second.
+            server.wait_for(f", {under_way} unanswerable")
+            self.assertEqual(server.stop(), 0)
+            counts = re.search(r": (\d+) datagrams in, (\d+) out, ", server.lines[-1])
+            received, sent = (int(count) for count in counts.groups())
+            self.assertGreater(sent, 900)
+            self.assertEqual(received, sent + under_way)
+
+    def test_a_client_at_a_port_of_its_own_may_say_the_same_again(self):
+        with Server(listen=["udp://127.0.0.1:5001"]) as server, client() as peer:
+            peer.bind(("127.0.0.1", 5004))
+            peer.connect(("127.0.0.1", 5001))
+            for _ in range(900):
+                self.assertEqual(ask(peer, b"the same"), b"the same")
+
+    def test_two_echo_servers_of_old_fall_silent(self):
         with Server("--log-format", "json", listen=["udp://127.0.0.1:7"]) as one, \
              Server("--log-format", "json", listen=["udp://127.0.0.1:77"]) as other:
             forge("127.0.0.1", 77, 7, b"ping")
@@ -215,4 +328,4 @@ if __name__ == "__main__":
     status = subprocess.run([sys.executable, __file__, "--forged"], check=False).returncode
     if status not in (0, 77):
         sys.exit(status)
-    unittest.main(argv=[sys.argv[0], "Log", "Refusals"])
+    unittest.main(argv=[sys.argv[0], "Log", "Refusals", "Marks"])

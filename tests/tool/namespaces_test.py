@@ -9,7 +9,7 @@ import subprocess
 import sys
 import unittest
 
-from _datagrams import Receiver, peer, send, sent
+from _datagrams import Receiver, Running, peer, send, sent
 from _namespaces import Namespace, bridge, ip, run_again_in_a_namespace
 
 ANSWER = """
@@ -143,6 +143,31 @@ class Groups(OnAWire):
         receiver = self.receiver(member, address="239.7.7.8:5003")
         sent("239.7.7.8:5003", "to the group", "--interface", "eth0", inside=sender.inside)
         self.assertRegex(receiver.out.line(0).decode(), "to the group")
+
+
+class Answers(OnAWire):
+    def test_leave_from_the_address_that_was_asked(self):
+        """Of a machine with several; whoever has connected to one hears no other."""
+        asking, machine, _ = self.machines
+        ip("address add 10.77.0.102/24 dev eth0", "address add fd77::102/64 dev eth0 nodad",
+           inside=machine.inside)
+        server = self.entered(Running("serve", "echo", "--listen", "udp://*:5005",
+                                      inside=machine.inside))
+        server.err.match(b"listening on")
+        for host in ("10.77.0.102", "10.77.0.2", "[fd77::102]", "[fd77::2]"):
+            with Running("send", f"{host}:5005", "hello", "--wait=20s",
+                         inside=asking.inside) as client:
+                self.assertEqual(client.out.line(0).decode(), f"udp://{host}:5005 hello")
+
+    def test_to_a_broadcast_leave_from_an_address_of_the_machine(self):
+        asking, machine, _ = self.machines
+        server = self.entered(Running("serve", "echo", "--listen", "udp://*:5006",
+                                      inside=machine.inside))
+        server.err.match(b"listening on")
+        with Running("send", "10.77.0.255:5006", "who is there?", "--broadcast", "--wait=20s",
+                     inside=asking.inside) as client:
+            self.assertRegex(client.out.line(0).decode(),
+                             r"\Audp://10\.77\.0\.2:5006 who is there\?\Z")
 
 
 def kernel_drops():

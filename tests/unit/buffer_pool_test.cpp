@@ -38,6 +38,20 @@ TEST(BufferPoolTest, BlocksAreDistinctAndWritableToTheEnd) {
   for (BufferBlock* const block : blocks) pool.give(block);
 }
 
+TEST(BufferPoolTest, BlocksBeginAtDifferentPlacesOfAPage) {
+  BufferPool pool;
+  std::vector<BufferBlock*> blocks;
+  std::set<std::uintptr_t> places;
+  for (std::size_t count = 0; count < BufferPool::kPlaces; ++count) {
+    blocks.push_back(pool.take());
+    const auto at = reinterpret_cast<std::uintptr_t>(blocks.back());
+    EXPECT_EQ(at % 64, 0U) << "a line of the cache";
+    places.insert(at % 4096);
+  }
+  EXPECT_EQ(places.size(), BufferPool::kPlaces);
+  for (BufferBlock* const block : blocks) pool.give(block);
+}
+
 TEST(BufferPoolTest, TheLastBackIsTheFirstOut) {
   BufferPool pool;
   BufferBlock* const first = pool.take();

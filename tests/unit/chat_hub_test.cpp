@@ -10,6 +10,7 @@
 #include "engines.hpp"
 #include "services/chat/local_hub.hpp"
 #include "services/chat/names.hpp"
+#include "services/chat/session.hpp"
 
 namespace headrace::chat {
 namespace {
@@ -133,6 +134,32 @@ TEST(ChatHub, WhoFallsOutOfTheRingIsOverrunWhereThatDisconnects) {
   for (const auto* place : {&at_ann, &at_bob, &at_cem}) hub.leave(**place, "has left");
 }
 
+TEST(ChatHub, WhoOnlyTalksFallsOutOfNothing) {
+  Two two{{1000, WhenSlow::disconnect}};
+  EXPECT_EQ(all_of(*two.at_ann), "-- bob is here\n");
+  for (int index = 0; index < 46; ++index) {
+    two.at_ann->publish(Kind::said, std::string(78, 'x'));  // its writer gets no turn meanwhile
+    (void)all_of(*two.at_bob);
+  }
+  EXPECT_FALSE(two.ann.mailbox->is_overrun());
+  two.at_bob->publish(Kind::said, "enough");
+  EXPECT_EQ(all_of(*two.at_ann), "<bob> enough\n");
+}
+
+TEST(ChatHub, WhoHasBeenDisconnectedSaysNothingMore) {
+  LocalHub hub{{kRing, WhenSlow::disconnect}};
+  Counters counters;
+  const services::ChatOptions options{};
+  Session session{hub, counters, options, 1};
+  session.take("ann");
+  session.leave("has been disconnected: too slow");
+  for (const char* const line :
+       {"a line", "/me waves", "/who", "/part", "/join elsewhere", "/nick x"})
+    session.take(line);  // they were on their way
+  EXPECT_EQ(counters.lines, 0U);
+  EXPECT_TRUE(hub.rooms().empty());
+}
+
 TEST(ChatHub, ANickIsOnePersons) {
   LocalHub hub{{kRing, WhenSlow::drop_oldest}};
   auto ann = make_member(hub, 1, "Ann");
@@ -231,8 +258,9 @@ Task<> listen(Engine& engine, Subscription& place, Mailbox& mailbox, Heard& hear
       continue;
     }
     if (heard.lines >= wanted) co_return;
-    const bool woken = co_await mailbox.woken(engine);
+    const auto woken = co_await mailbox.woken(engine);
     if (!woken) co_return;
+    mailbox.awake();
   }
 }
 

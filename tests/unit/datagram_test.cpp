@@ -259,6 +259,52 @@ TEST_P(Datagrams, to_a_group_reach_its_members_until_they_leave) {
   engine.run(run(from, to, group));
 }
 
+TEST_P(Datagrams, to_a_group_are_heard_by_its_members_alone) {
+  Datagram member = bound("udp://0.0.0.0:0", {.shared = true});
+  Datagram stranger = bound(AddressText{member.local()}, {.shared = true});
+  Datagram from = bound("udp://127.0.0.1:0", {.ttl = 1, .interface = "lo"});
+  const auto run = [](Datagram& sender, Datagram& in, Datagram& out) -> Task<> {
+    const auto group =
+        Endpoint::of(Address::ip(Transport::udp, "239.255.77.89", in.local().port())).value();
+    EXPECT_TRUE(in.join(group, "lo"));
+    EXPECT_TRUE(co_await sender.send_to(bytes_of("members"), group, soon()));
+    const auto received = co_await in.receive(soon());
+    EXPECT_TRUE(received);
+    // The kernel gives each its copy before the send returns.
+    EXPECT_EQ(code_of(co_await out.receive(Deadline::after(5ms))), Errc::timed_out);
+  };
+  engine.run(run(from, member, stranger));
+}
+
+TEST_P(Datagrams, marked_as_answers_are_known_for_answers) {
+  for (const std::string_view at : {"udp://127.0.0.1:0", "udp://[::1]:0", "udp://*:0"}) {
+    if (!Datagram::bind(engine, Address::parse(at).value())) continue;  // no IPv6 here
+    Datagram marks = bound(at);
+    Datagram looks = bound(at);
+    Datagram plain = bound(at);
+    EXPECT_TRUE(marks.mark_answers() && looks.mark_answers());
+    const auto run = [](Datagram& sender, Datagram& receiver, bool expected) -> Task<> {
+      const std::uint16_t port = receiver.local().port();
+      const bool is_v6 = receiver.local().host() == "::1";
+      const Endpoint to =
+          Endpoint::of(Address::ip(Transport::udp, is_v6 ? "::1" : "127.0.0.1", port)).value();
+      for (int times = 0; times < 2; ++times) {
+        EXPECT_TRUE(co_await sender.send_to(bytes_of("x"), to, soon()));
+        EXPECT_TRUE(co_await sender.post(bytes_of("y"), to));
+      }
+      for (int times = 0; times < 4; ++times) {
+        const auto received = co_await receiver.receive(soon());
+        EXPECT_TRUE(received && received->is_answer() == expected);
+      }
+    };
+    engine.run(run(marks, looks, true));
+    engine.run(run(plain, looks, false));
+    engine.run(run(marks, plain, false));  // it has not asked to be told
+  }
+  Datagram local = bound("unix-datagram:@headrace-test-" + std::to_string(::getpid()) + "-mark");
+  EXPECT_TRUE(local.mark_answers());
+}
+
 TEST_P(Datagrams, posted_and_answered_come_in_order) {
   Datagram server = on_loopback();
   Datagram client = on_loopback();

@@ -90,6 +90,21 @@ TEST(TimerWheel, WhatHasLeftDoesNotExpire) {
   EXPECT_EQ(take_all(wheel, kStart + 2 * kSecond), std::vector{&staying});
 }
 
+// Nobody asks an empty wheel what has expired, so what it says of its next look must not wait for
+// that: an engine would turn for ever.
+TEST(TimerWheel, EmptiedHasNothingToLookFor) {
+  TimerWheel wheel{kStart};
+  TimerNode node;
+  wheel.enter(node, kStart + kSecond);
+  wheel.leave(node);
+  EXPECT_EQ(wheel.next_look(), TimerWheel::kNever);
+  wheel.enter(node, kStart + kSecond);
+  EXPECT_EQ(wheel.take_expired(kStart + 2 * kSecond), &node);
+  EXPECT_EQ(wheel.next_look(), TimerWheel::kNever);
+  wheel.enter(node, kStart + kHour);
+  EXPECT_EQ(take_all(wheel, kStart + 2 * kHour), std::vector{&node});
+}
+
 TEST(TimerWheel, EnteringAgainMoves) {
   TimerWheel wheel{kStart};
   TimerNode node;

@@ -33,7 +33,7 @@ void add_serve_options(Options& options, ServeArguments& to) {
   const std::string default_address{ServeOptions{}.listen.texts().front()};
   options.add_list("--listen", "ADDR", to.listen, parse_address_with_encoding,
                    fmt::format("where; may be repeated (default {})", default_address));
-  options.add("--model", "NAME", server.model, parse_model,
+  options.add("--model", "NAME|auto", server.model, parse_model_or_auto,
               fmt::format("how connections are served (default {})", info(server.model).name));
   options.add("--workers", "N|auto", server.workers, parse_workers,
               "loops (default 1, auto: one a core), children or threads (default 32)");
@@ -56,7 +56,7 @@ void add_serve_options(Options& options, ServeArguments& to) {
   options.add("--rate-limit", "N", to.rules.most_each, number_from<std::uint32_t>(1),
               "a second: answers to one host; chat: lines of a member (default off)");
   options.add_flag("--allow-reflect", to.rules.allow_reflect,
-                   "answer datagrams from ports below 1024 and from itself, too");
+                   "answer ports below 1024, itself and other echo servers, too");
   options.add_flag("--interactive", to.interactive,
                    "take commands on stdin: stats, list, kick ID, quit");
   options.add_flag("-v,--verbose", to.verbose, "log each arrival, message and departure");

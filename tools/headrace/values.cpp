@@ -60,6 +60,13 @@ Parsed<Model> parse_model(std::string_view text) {
   return model->model;
 }
 
+Parsed<Model> parse_model_or_auto(std::string_view text) {
+  if (text != "auto") return parse_model(text);
+  for (const Model best : {Model::io_uring, Model::epoll_edge, Model::epoll_level})
+    if (can_run(best)) return best;
+  return Model::poll;
+}
+
 Parsed<std::string> parse_service(std::string_view text) {
   if (std::ranges::find(kServices, text) != kServices.end()) return std::string{text};
   const std::string guess = did_you_mean(text, kServices);

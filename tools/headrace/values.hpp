@@ -18,6 +18,9 @@ namespace headrace::tool {
 /// A model that this version has.
 [[nodiscard]] Parsed<Model> parse_model(std::string_view text);
 
+/// The same, or `auto`: the one that costs least of those that run here.
+[[nodiscard]] Parsed<Model> parse_model_or_auto(std::string_view text);
+
 /// A service that this version has: "echo", "talk".
 [[nodiscard]] Parsed<std::string> parse_service(std::string_view text);
 

@@ -143,6 +143,17 @@ bool translate(Connection& at) {
   return true;
 }
 
+/// On a loop: the others have their turn, as this uses up what is left of ours. A pause of a
+/// millisecond, the shortest that sleep knows, would be too long for who talks fast.
+Task<bool> give_way(Engine& engine) {
+  constexpr int kMoreThanATurn = 32;
+  for (int operation = 0; operation < kMoreThanATurn; ++operation) {
+    const auto slept = co_await engine.sleep(Deadline::after(0ns));
+    if (!slept) co_return false;
+  }
+  co_return true;
+}
+
 /// Takes what has come line by line; false when the member has quit or the wait was cancelled.
 Task<bool> take_lines(Connection& at) {
   while (auto line = at.lines.next()) {
@@ -156,6 +167,9 @@ Task<bool> take_lines(Connection& at) {
     else
       at.session.take(line->text);
     if (at.session.has_quit()) co_return false;
+    if (!at.session.should_pause()) continue;
+    const bool goes_on = co_await give_way(at.peer.engine());
+    if (!goes_on) co_return false;
   }
   co_return true;
 }
@@ -193,8 +207,9 @@ Task<> write_lines(Connection& at) {
     const auto text = at.session.next();
     if (text == nullptr) {
       if (at.session.has_left()) break;
-      const bool rung = co_await at.session.mailbox().woken(at.peer.engine());
+      const auto rung = co_await at.session.mailbox().woken(at.peer.engine());
       if (!rung) break;
+      at.session.mailbox().awake();
       continue;
     }
     const auto sent = co_await at.peer.send(at.encoded(*text));

@@ -75,7 +75,7 @@ class Hub {
   /// that the nick "`how`".
   virtual void leave(Subscription& subscription, std::string_view how) = 0;
   /// Puts `line` into the mailbox of whoever is called `nick`. False: nobody is.
-  [[nodiscard]] virtual bool tell(std::string_view nick, std::string line) = 0;
+  [[nodiscard]] virtual bool tell(std::string_view nick, std::string_view line) = 0;
   /// Lines of `room` from number `sequence` on, with time, and the number after the last.
   struct History {
     std::vector<std::string> lines;

@@ -38,7 +38,7 @@ void LocalHub::forget(const Member& member) {
   nicks_.erase(key_of(member.nick));
 }
 
-bool LocalHub::tell(std::string_view nick, std::string line) {
+bool LocalHub::tell(std::string_view nick, std::string_view line) {
   std::shared_ptr<Mailbox> mailbox;
   {
     const std::lock_guard lock{mutex_};
@@ -46,7 +46,7 @@ bool LocalHub::tell(std::string_view nick, std::string line) {
     if (found == nicks_.end()) return false;
     mailbox = found->second.mailbox;
   }
-  mailbox->put(std::move(line));
+  mailbox->put(line);
   return true;
 }
 

@@ -25,7 +25,7 @@ class LocalHub final : public Hub {
   [[nodiscard]] std::unique_ptr<Subscription> join(const Member& member, std::string_view room,
                                                    unsigned history) override;
   void leave(Subscription& subscription, std::string_view how) override;
-  [[nodiscard]] bool tell(std::string_view nick, std::string line) override;
+  [[nodiscard]] bool tell(std::string_view nick, std::string_view line) override;
   [[nodiscard]] History history_since(std::string_view room, std::uint64_t sequence) override;
   [[nodiscard]] std::vector<RoomView> rooms() override;
 

@@ -7,14 +7,14 @@
 
 namespace headrace::chat {
 
-void Mailbox::put(std::string line) {
+void Mailbox::put(std::string_view lines) {
   {
     const std::lock_guard lock{mutex_};
-    size_ += line.size();
-    lines_.push_back(std::move(line));
-    while (size_ > most_ && lines_.size() > 1) {
-      size_ -= lines_.front().size();
-      lines_.pop_front();
+    lines_ += lines;
+    while (lines_.size() > most_) {
+      const std::size_t oldest = lines_.find('\n') + 1;
+      if (oldest == lines_.size()) break;
+      lines_.erase(0, oldest);
       ++skipped_;
     }
   }
@@ -23,19 +23,7 @@ void Mailbox::put(std::string line) {
 
 Mailbox::Mail Mailbox::take() {
   const std::lock_guard lock{mutex_};
-  Mail mail{.text = {}, .skipped = std::exchange(skipped_, 0)};
-  mail.text.reserve(size_);
-  for (const std::string& line : lines_) mail.text += line;
-  lines_ = {};
-  size_ = 0;
-  return mail;
-}
-
-Task<bool> Mailbox::woken(Engine& engine) {
-  const auto rung = co_await bell_.receive(engine);
-  // Before anything is looked at: who puts something there from now on rings again.
-  called_ = false;
-  co_return rung.has_value();
+  return {.text = std::exchange(lines_, {}), .skipped = std::exchange(skipped_, 0)};
 }
 
 }  // namespace headrace::chat

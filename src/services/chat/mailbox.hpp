@@ -7,12 +7,11 @@
 
 #include <atomic>
 #include <cstdint>
-#include <deque>
 #include <mutex>
 #include <string>
+#include <string_view>
 
 #include "headrace/channel.hpp"
-#include "headrace/task.hpp"
 
 namespace headrace::chat {
 
@@ -24,8 +23,8 @@ class Mailbox {
 
   // Any thread.
 
-  /// A line, its '\n' included, for this member only.
-  void put(std::string line);
+  /// Lines, each with its '\n', for this member only.
+  void put(std::string_view lines);
   /// There is something for the member. However often: it wakes once.
   void wake() noexcept {
     if (!called_.exchange(true)) (void)bell_.try_send({});
@@ -40,9 +39,9 @@ class Mailbox {
 
   // The member's own tasks.
 
-  /// Completes once it has been called since the last time. Ask for everything afterwards, not
-  /// before.
-  [[nodiscard]] Task<bool> woken(Engine& engine);
+  /// Await it to be woken, then call `awake`, and only then look at what there is.
+  [[nodiscard]] auto woken(Engine& engine) noexcept { return bell_.receive(engine); }
+  void awake() noexcept { called_ = false; }
 
   struct Mail {
     std::string text;
@@ -58,8 +57,7 @@ class Mailbox {
  private:
   const std::size_t most_;
   std::mutex mutex_;
-  std::deque<std::string> lines_;
-  std::size_t size_ = 0;
+  std::string lines_;
   std::uint64_t skipped_ = 0;
   std::atomic<bool> called_ = false;
   std::atomic<bool> overrun_ = false;

@@ -104,14 +104,19 @@ void Room::append(Place& sender, Kind kind, std::string_view text, Wakes& wakes)
   }
   size_ += line.size();
   sender.last_own_ = next();
+  // Who has got everything has still: its own line is not for it, so it can never have missed it.
+  const bool has_all = sender.cursor_ == next();
   lines_.push_back({.sender = sender.id_, .kind = kind, .text = std::move(line)});
+  if (has_all) sender.cursor_ = next();
   drop_oldest();
   wakes.reserve(waiting_.size());
   for (Place* const place : waiting_) {
+    if (place == &sender) continue;
     place->waiting_ = false;
     wakes.push_back(place->mailbox_);
   }
   waiting_.clear();
+  if (sender.waiting_) waiting_.push_back(&sender);
 }
 
 void Room::drop_oldest() {

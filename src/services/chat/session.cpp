@@ -16,6 +16,7 @@ namespace {
 constexpr std::string_view kLobby = "lobby";
 constexpr std::size_t kBatch = std::size_t{16} * 1024;  // of lines in one send
 constexpr std::size_t kMostLeftRooms = 4;
+constexpr std::size_t kBesideText = 32;  // about: time and nick of a line
 
 constexpr std::string_view kHelp =
     R"(-- Type a line, and everybody in your room reads it. Lines that begin with / are commands:
@@ -65,6 +66,7 @@ void Session::tell(std::string_view text) {
 // What it types.
 
 void Session::take(std::string_view line) {
+  if (left_) return;  // disconnected as too slow, with lines of its own still on their way
   std::uint64_t invalid = 0;
   const std::string text = made_safe(line, invalid);
   if (invalid != 0) counters_.invalid += invalid;
@@ -81,7 +83,14 @@ void Session::refuse_too_long() {
 
 void Session::say(Kind kind, std::string_view text) {
   ++counters_.lines;
+  said_bytes_ += text.size() + kBesideText;
   room_->publish(kind, text);
+}
+
+bool Session::should_pause() noexcept {
+  if (said_bytes_ < options_.outbox / 4) return false;
+  said_bytes_ = 0;
+  return true;
 }
 
 void Session::command(std::string_view line) {
@@ -91,7 +100,7 @@ void Session::command(std::string_view line) {
     quit_ = true;
     return;
   }
-  if (word == "/help") return member_.mailbox->put(std::string{kHelp});
+  if (word == "/help") return member_.mailbox->put(kHelp);
   if (word == "/nick") return change_nick(trimmed(rest));
   if (!is_named()) return tell("first say your nick: a line with nothing else in it");
   if (word == "/join") return join(trimmed(rest));
@@ -141,7 +150,7 @@ void Session::leave_room(std::string_view how) {
     forgone_ += batch.lines + batch.skipped;
     if (batch.text == nullptr) break;
   }
-  left_rooms_.pop_front();
+  left_rooms_.erase(left_rooms_.begin());
 }
 
 // What it asks.
@@ -175,7 +184,7 @@ void Session::send_private(std::string_view rest) {
   ++counters_.lines;
   std::string line = "<" + member_.nick + " -> ";
   line.append(nick).append("> ").append(rest).append("\n");
-  if (!hub_.tell(nick, std::move(line)))
+  if (!hub_.tell(nick, line))
     tell(std::string{"nobody is called "}.append(nick));
   else
     ++counters_.delivered;
@@ -196,7 +205,7 @@ std::shared_ptr<const std::string> Session::next() {
   while (mail.text.empty() && !left_rooms_.empty()) {
     batch = left_rooms_.front()->next(kBatch);
     if (batch.text != nullptr || batch.skipped != 0) break;
-    left_rooms_.pop_front();
+    left_rooms_.erase(left_rooms_.begin());
   }
   if (mail.text.empty() && left_rooms_.empty() && room_ != nullptr) batch = room_->next(kBatch);
 

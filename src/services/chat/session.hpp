@@ -6,10 +6,10 @@
 #pragma once
 
 #include <atomic>
-#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "headrace/chat.hpp"
 #include "services/chat/hub.hpp"
@@ -41,6 +41,10 @@ class Session {
   /// The member has said /quit: what comes after is not looked at.
   [[nodiscard]] bool has_quit() const noexcept { return quit_; }
 
+  /// Whether it has said so much, since the last time that this was true, that the others should
+  /// have their turn before its lines push out of the ring what they had no time to take.
+  [[nodiscard]] bool should_pause() noexcept;
+
   /// Out of its room, and its nick is free; what is on its way to it can still be had.
   void leave(std::string_view how);
   [[nodiscard]] bool has_left() const noexcept { return left_; }
@@ -68,9 +72,10 @@ class Session {
   Counters& counters_;
   const services::ChatOptions& options_;
   Hub::Member member_;
-  std::unique_ptr<Subscription> room_;                    // where it is
-  std::deque<std::unique_ptr<Subscription>> left_rooms_;  // not everything has been had from them
-  std::uint64_t forgone_ = 0;                             // lines of rooms, never had
+  std::unique_ptr<Subscription> room_;                     // where it is
+  std::vector<std::unique_ptr<Subscription>> left_rooms_;  // not everything has been had from them
+  std::uint64_t forgone_ = 0;                              // lines of rooms, never had
+  std::size_t said_bytes_ = 0;                             // as the ring keeps them
   bool quit_ = false;
   bool left_ = false;
   bool bye_said_ = false;

@@ -5,13 +5,12 @@
 #pragma once
 
 #include <chrono>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "chat/talk.hpp"
 #include "headrace/address.hpp"
-#include "headrace/channel.hpp"
 #include "headrace/engine.hpp"
 #include "headrace/stream.hpp"
 #include "headrace/transcoder.hpp"
@@ -26,42 +25,41 @@ struct ChatClientOptions {
   std::chrono::nanoseconds timeout{};  ///< to connect
 };
 
-class ChatClient {
+/// Shows the lines of the server, and its own about the connection ("-- ...").
+class ChatClient final : public Talk {
  public:
-  /// A line of the server, or of our own about the connection ("-- ..."), without '\n'. On the
-  /// engine's thread. False: nobody reads any more.
-  using Show = std::function<bool(std::string_view)>;
-
-  ChatClient(Engine& engine, ChatClientOptions options, Show show);
-
-  /// Lines to be sent, without '\n'; from any thread. Closed: nothing more will come.
-  [[nodiscard]] Channel<std::string>& typed() noexcept { return typed_; }
+  ChatClient(Engine& engine, ChatClientOptions options);
 
   /// Until `typed` is closed and the server has ended too, or the connection is lost for good.
-  Task<> run();
-  /// Why it could not go on; null if it could.
-  [[nodiscard]] const std::optional<Failure>& failure() const noexcept { return failure_; }
-  [[nodiscard]] bool has_been_connected() const noexcept { return connected_; }
+  Task<> run() override;
+  [[nodiscard]] std::size_t longest_line() const noexcept override;
+  void refuse(std::size_t size) override;
+  [[nodiscard]] bool is_under_way() const noexcept override { return connected_; }
+  [[nodiscard]] int status() override;
 
  private:
   Task<> converse(Stream& peer);
   Task<> send_typed(Stream& peer);
   Task<bool> send_line(Stream& peer, std::string_view line);
-  void note(std::string_view line);
+  Task<bool> introduce(Stream& peer);
+  void learn(std::string_view line);
   void show_lines(std::string_view bytes);
 
   Engine& engine_;
   ChatClientOptions options_;
-  Show show_;
-  Channel<std::string> typed_{1000};
   std::optional<Transcoder> in_, out_;
   std::string partial_;                // of a line of the server
   std::optional<std::string> unsent_;  // typed, and perhaps not there
   std::string room_;
+  std::string refusal_;        // of the nick, in the words of the server
+  Channel<bool> answers_{16};  // of the server: it has taken the nick, or not
   std::optional<Failure> failure_;
   bool connected_ = false;
-  bool ended_ = false;   // nothing more will be typed
-  bool unread_ = false;  // nobody reads what comes
+  bool heard_ = false;         // the server has said something
+  bool ended_ = false;         // nothing more will be typed
+  bool unread_ = false;        // nobody reads what comes
+  bool refused_ = false;       // a line was not sent
+  bool nick_refused_ = false;  // and nobody is there to choose another
 };
 
 }  // namespace headrace::tool

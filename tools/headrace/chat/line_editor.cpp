@@ -36,35 +36,43 @@ constexpr std::size_t kPromptColumns = 2;
 
 // Signals find the editor here: a handler has no argument.
 volatile std::sig_atomic_t stop_bell = -1;
+volatile std::sig_atomic_t told_to_stop = 0;
 volatile std::sig_atomic_t resized = 0;
+volatile std::sig_atomic_t told_to_pause = 0;
+volatile std::sig_atomic_t continued = 0;
 
 void ring(int bell) noexcept {
   const std::uint64_t one = 1;
   (void)!::write(bell, &one, sizeof one);  // EAGAIN: it rings already
 }
 
-volatile std::sig_atomic_t told_to_stop = 0;
+/// Whether the signal has come since the last time.
+bool take(volatile std::sig_atomic_t& note) noexcept {
+  if (note == 0) return false;
+  note = 0;
+  return true;
+}
 
-void on_stop(int) noexcept {
+/// Notes a signal for the editor's thread.
+template <volatile std::sig_atomic_t& Note>
+void on_signal(int) noexcept {
   const int saved = errno;
-  told_to_stop = 1;
+  Note = 1;
   ring(stop_bell);
   errno = saved;
 }
 
-void on_resize(int) noexcept {
-  const int saved = errno;
-  resized = 1;
-  ring(stop_bell);
-  errno = saved;
+void catch_signal(int number, void (*with)(int)) noexcept {
+  struct sigaction action{};
+  action.sa_handler = with;
+  (void)::sigaction(number, &action, nullptr);
 }
 
 void catch_signals() noexcept {
-  struct sigaction action{};
-  action.sa_handler = on_stop;
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) (void)::sigaction(number, &action, nullptr);
-  action.sa_handler = on_resize;
-  (void)::sigaction(SIGWINCH, &action, nullptr);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) catch_signal(number, on_signal<told_to_stop>);
+  catch_signal(SIGWINCH, on_signal<resized>);
+  catch_signal(SIGTSTP, on_signal<told_to_pause>);
+  catch_signal(SIGCONT, on_signal<continued>);
 }
 
 std::string narrow(const wchar_t* text, std::size_t size) {
@@ -204,12 +212,32 @@ bool LineEditor::wait_for_key() {
       const std::lock_guard lock{mutex_};
       if (stopping_ || told_to_stop != 0) return false;
     }
-    if (resized != 0) {
-      resized = 0;
-      ::el_resize(editor_);
-    }
+    answer_signals();
     print_waiting();
     if (entries[0].revents != 0) return true;
+  }
+}
+
+/// What the terminal, or a shell with Ctrl-Z and fg, has told us. While we are stopped the terminal
+/// is as it was before us; who has used it meanwhile may have left it in any state.
+void LineEditor::answer_signals() {
+  if (take(resized)) {
+    wipe_half_line();
+    ::el_resize(editor_);
+    draw_half_line();
+  }
+  if (take(told_to_pause)) {
+    wipe_half_line();
+    (void)::el_wset(editor_, EL_PREP_TERM, 0);
+    catch_signal(SIGTSTP, SIG_DFL);
+    (void)::raise(SIGTSTP);  // goes on behind it when somebody says SIGCONT
+    catch_signal(SIGTSTP, on_signal<told_to_pause>);
+    continued = 1;
+  }
+  if (take(continued)) {
+    (void)::el_wset(editor_, EL_PREP_TERM, 1);
+    ::el_resize(editor_);
+    draw_half_line();
   }
 }
 
@@ -241,18 +269,25 @@ void LineEditor::print_waiting() {
     lines.swap(waiting_);
   }
   if (lines.empty()) return;
+  wipe_half_line();
   std::string text;
-  if (reading_) {
-    const LineInfoW* const half = ::el_wline(editor_);
-    std::size_t columns = kPromptColumns;
-    for (const wchar_t* at = half->buffer; at != half->cursor; ++at)
-      columns += display_width(static_cast<char32_t>(*at));
-    if (const std::size_t rows = columns / std::max<std::size_t>(columns_of_stdout(), 1); rows != 0)
-      text += "\x1b[" + std::to_string(rows) + "A";
-    text += "\r\x1b[J";
-  }
   for (const std::string& line : lines) text.append(line).append("\r\n");
   put(text);
+  draw_half_line();
+}
+
+/// Takes the half-typed line off the screen, all its rows; the cursor is where they began.
+void LineEditor::wipe_half_line() {
+  if (!reading_) return;
+  const LineInfoW* const half = ::el_wline(editor_);
+  std::size_t columns = kPromptColumns;
+  for (const wchar_t* at = half->buffer; at != half->cursor; ++at)
+    columns += display_width(static_cast<char32_t>(*at));
+  const std::size_t rows = columns / std::max<std::size_t>(columns_of_stdout(), 1);
+  put(rows == 0 ? "\r\x1b[J" : "\x1b[" + std::to_string(rows) + "A\r\x1b[J");
+}
+
+void LineEditor::draw_half_line() {
   if (reading_) (void)::el_wset(editor_, EL_REFRESH);
 }
 

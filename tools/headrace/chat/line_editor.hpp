@@ -44,7 +44,10 @@ class LineEditor {
   void run();
   int get_character(wchar_t* character);
   bool wait_for_key();
+  void answer_signals();
   void print_waiting();
+  void wipe_half_line();
+  void draw_half_line();
   void complete();
   [[nodiscard]] std::vector<std::string> words_with(std::string_view beginning, bool commands);
 

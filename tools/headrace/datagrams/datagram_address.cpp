@@ -12,12 +12,15 @@
 
 #include <fmt/format.h>
 
-#include "net/socket.hpp"
+#include "net/resolver.hpp"
 #include "suggest.hpp"
 
 namespace headrace::tool {
 
 namespace {
+
+// Longer than getaddrinfo(3) tries by itself with two name servers.
+constexpr int kNamePatienceMs = 30'000;
 
 template <class... Parts>
 std::unexpected<std::string> wrong(fmt::format_string<Parts...> form, Parts&&... parts) {
@@ -98,7 +101,7 @@ Result<std::vector<Endpoint>> endpoints_of(const Address& address) {
   const auto plain = Endpoint::of(address);
   if (plain) return std::vector{*plain};
   if (plain.error().code != Errc::would_wait) return std::unexpected(plain.error());
-  const auto found = net::resolve(address, false, net::Names::resolve);
+  const auto found = net::resolve_within(address, false, kNamePatienceMs, -1);
   if (!found) return std::unexpected(found.error());
   std::vector<Endpoint> endpoints;
   for (const net::SocketAddress& one : *found) {
@@ -107,6 +110,14 @@ Result<std::vector<Endpoint>> endpoints_of(const Address& address) {
     endpoint.set_size(one.length);
   }
   return endpoints;
+}
+
+Result<Address> without_name(const Address& at, int stop) {
+  const auto plain = Endpoint::of(at);
+  if (plain || plain.error().code != Errc::would_wait) return at;
+  const auto found = net::resolve_within(at, true, kNamePatienceMs, stop);
+  if (!found) return std::unexpected(found.error());
+  return net::to_address(found->front(), at.transport());
 }
 
 std::string ask_for_address() {

@@ -23,8 +23,12 @@ namespace headrace::tool {
 /// The name of a network interface that this machine has.
 [[nodiscard]] Parsed<std::string> parse_interface(std::string_view text);
 
-/// Every endpoint that `address` stands for; a name is asked of the resolver, which blocks.
+/// Every endpoint that `address` stands for; a name is waited for, half a minute at most.
 [[nodiscard]] Result<std::vector<Endpoint>> endpoints_of(const Address& address);
+
+/// `at` with the first address of its name, to be bound; itself if it has none. The name is waited
+/// for as long, and no longer than until `stop` is readable: then `canceled`.
+[[nodiscard]] Result<Address> without_name(const Address& at, int stop);
 
 /// Asks for host and port, "ip:" and "port:", where a person sits at stdin and stderr: the answers
 /// as an address. Empty where there is no terminal, or no answer.

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "escape.hpp"
+#include "headrace/datagram.hpp"
 #include "net/port_owner.hpp"
 
 namespace headrace::tool {
@@ -33,6 +34,11 @@ std::string on_not_allowed(const Address& to) {
       to.port());
 }
 
+bool is_for_many(const Address& to) {
+  const auto endpoint = Endpoint::of(to);
+  return to.host() == "broadcast" || (endpoint && endpoint->is_multicast());
+}
+
 std::string advice_on_sending(const Address& to, const std::string& where, const Failure& failure) {
   if (to.is_unix() && (failure.error == ENOENT || failure.code == Errc::refused))
     return fmt::format("nobody receives there; try 'headrace receive {}'", where);
@@ -42,7 +48,8 @@ std::string advice_on_sending(const Address& to, const std::string& where, const
     case Errc::permission_denied:
       return on_not_allowed(to);
     case Errc::unreachable:
-      return "'ip route' shows what can be reached";
+      return is_for_many(to) ? "no route leads there; --interface says which network it is"
+                             : "'ip route' shows what can be reached";
     case Errc::name_not_found:
       return "is the name spelled right?";
     default:

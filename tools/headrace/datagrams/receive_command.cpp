@@ -128,10 +128,12 @@ class Reception {
 };
 
 Result<Datagram> Reception::open() const {
+  const auto at = without_name(at_, stop_);
+  if (!at) return std::unexpected(at.error());
   std::vector<Address> groups = asked_.groups;
-  if (is_group(at_)) groups.push_back(at_);
+  if (is_group(*at)) groups.push_back(*at);
   const bool for_many = is_for_broadcast() || !groups.empty();
-  auto socket = Datagram::bind(engine_, place_to_bind(at_, asked_),
+  auto socket = Datagram::bind(engine_, place_to_bind(*at, asked_),
                                {.shared = for_many, .receive_buffer = asked_.kernel_buffer});
   if (!socket) return socket;
   for (const Address& group : groups) {
@@ -146,7 +148,8 @@ Result<Datagram> Reception::open() const {
 Task<> Reception::run() {
   auto socket = open();
   if (!socket) {
-    status_ = complain(explain_receive(at_, socket.error()), kFailed);
+    const bool was_told_to_end = socket.error().code == Errc::canceled;
+    if (!was_told_to_end) status_ = complain(explain_receive(at_, socket.error()), kFailed);
     co_return;
   }
   say_listening(*socket);

@@ -44,8 +44,7 @@ bool shows_lines() {
 class Live {
  public:
   Live(const WatchArguments& arguments, TcpWatch& watch)
-      : arguments_{arguments},
-        watch_{watch},
+      : watch_{watch},
         looks_{.colour = tool::wants_colour(STDOUT_FILENO), .lines = shows_lines()},
         pace_{arguments.interval},
         drawing_{std::clamp<std::chrono::nanoseconds>(arguments.interval, 100ms, 1s)} {
@@ -68,7 +67,6 @@ class Live {
   bool look();
   bool draw();
 
-  const WatchArguments& arguments_;
   TcpWatch& watch_;
   Looks looks_;
   View view_;

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: MIT
+//
+// The life of an operation that the kernel carries out: receive, send, accept. Described, handed
+// over with the next wait, absorbed when its completion comes. A usual message is one completion of
+// a receive that stays, and one send.
+//
+// Who waits for bytes or a connection may stop waiting at any time: what comes later is kept for
+// whoever asks next. A send is different: the kernel reads the caller's bytes, so it ends only when
+// the kernel says so. Not here: what comes in (io_uring_reading.cpp).
+#include <algorithm>
+#include <cassert>
+#include <cerrno>
+
+#include "engines/io_uring.hpp"
+#include "headrace/listener.hpp"
+
+namespace headrace::detail {
+
+/// Not an accept with a deadline: it may want one connection and no more.
+bool IoUringEngine::is_carried(const Operation& operation) noexcept {
+  return operation.type == &receive_operation || operation.type == &send_operation ||
+         (operation.type == &accept_operation && operation.deadline.is_never());
+}
+
+// `armed` of a stream or listener: a request for many is in the kernel, and nothing speaks against
+// just waiting for it. While the server drains nothing is armed.
+bool IoUringEngine::start(Operation& operation) noexcept {
+  SocketRecord& socket = *operation.socket;
+  const bool sends = operation.type == &send_operation;
+  const bool receives = operation.type == &receive_operation;
+  if (!sends && !receives && operation.type != &accept_operation) [[unlikely]]
+    return ReadinessEngine::start(operation);
+  socket.active_at = now_;
+  if (--budget_ < 0) [[unlikely]]
+    return start_used_up(operation);
+  const bool usual = operation.deadline.is_never() && socket.timer.due <= idle_due_;
+  if (sends) {
+    note_waiting(operation, socket, 1);
+    if (!usual) [[unlikely]]
+      set_timer(socket, operation);
+    submit_send(operation, socket);
+    return false;
+  }
+  if (!receives || !usual || !socket.armed[0] || socket.unread != nullptr) [[unlikely]]
+    return begin_reading(operation, socket);
+  note_waiting(operation, socket, 0);
+  return false;
+}
+
+void IoUringEngine::note_waiting(Operation& operation, SocketRecord& socket,
+                                 unsigned direction) noexcept {
+  assert(socket.waiting[direction] == nullptr && "one receive and one send at a time");
+  socket.waiting[direction] = &operation;
+  operation.task = current_;
+  current_->waiting = &operation;
+}
+
+bool IoUringEngine::begin_reading(Operation& operation, SocketRecord& socket) noexcept {
+  while (has_something(operation, socket))
+    if (operation.type->absorb(operation, socket, take_something(operation, socket)) ==
+        Verdict::finished)
+      return true;
+  if (!is_carried(operation)) return ReadinessEngine::start(operation);
+  const bool reading = socket.ring.has(RingState::kReceiving);
+  const bool drains = phase_ != Phase::running && ends_in_drain(operation);
+  if (drains && !reading) return park(operation);
+  note_waiting(operation, socket, 0);
+  set_timer(socket, operation);
+  if (drains)
+    stop_reading(socket);
+  else if (!reading)
+    submit_reading(operation, socket);
+  return false;
+}
+
+Result<> IoUringEngine::wait_on_socket(Operation& operation) noexcept {
+  if (!is_carried(operation)) return ReadinessEngine::wait_on_socket(operation);
+  note_waiting(operation, *operation.socket, direction_of(operation));
+  set_timer(*operation.socket, operation);
+  return {};
+}
+
+// Described to the kernel; if it takes no more, again in the next turn.
+
+void IoUringEngine::submit_send(Operation& operation, SocketRecord& socket) noexcept {
+  constexpr std::size_t kMost = std::size_t{1} << 30;  // what is left comes next
+  io_uring_sqe* const request = ring_.next_submission();
+  if (request == nullptr) [[unlikely]]
+    return enqueue(operation);
+  Submission what;
+  send_operation.describe(operation, socket, what);
+  io_uring_prep_send(request, what.descriptor, what.address, std::min(what.length, kMost),
+                     what.flags);
+  io_uring_sqe_set_data64(request, tag(socket, Of::send));
+  socket.ring.set(RingState::kSending);
+}
+
+void IoUringEngine::submit_reading(Operation& operation, SocketRecord& socket) noexcept {
+  io_uring_sqe* const request = ring_.next_submission();
+  if (request == nullptr) [[unlikely]]
+    return enqueue(operation);
+  Submission what;
+  operation.type->describe(operation, socket, what);
+  const net::RingFeatures can = ring_.features();
+  const bool accepts = what.call == Submission::Call::accept;
+  const bool many =
+      accepts ? can.has(net::RingFeature::multishot_accept)
+              : can.has(net::RingFeature::multishot_receive) && socket.ring.has(RingState::kPolite);
+  if (accepts) {
+    io_uring_prep_accept(request, what.descriptor, nullptr, nullptr, what.flags);
+    if (many) request->ioprio |= IORING_ACCEPT_MULTISHOT;
+  } else {
+    // Which buffer, and how much it takes, is the kernel's choice.
+    io_uring_prep_recv(request, what.descriptor, nullptr, 0, what.flags);
+    request->flags |= IOSQE_BUFFER_SELECT;
+    request->buf_group = net::Ring::kBufferGroup;
+    if (many) request->ioprio |= IORING_RECV_MULTISHOT;
+  }
+  const Of about = accepts ? Of::accept : Of::receive;
+  io_uring_sqe_set_data64(request, tag(socket, about));
+  socket.asked = static_cast<std::uint8_t>(about);
+  socket.ring.set(RingState::kReceiving);
+  socket.armed[0] = many && phase_ == Phase::running;
+}
+
+// Rarer ways to go on.
+
+void IoUringEngine::look_again(Operation& operation) noexcept {
+  SocketRecord& socket = *operation.socket;
+  const unsigned direction = direction_of(operation);
+  if (!is_carried(operation)) {
+    ReadinessEngine::look_again(operation);
+    return keep_watch(socket, direction);
+  }
+  socket.flags = static_cast<std::uint8_t>(socket.flags & ~queued_flag(direction));
+  const bool in_kernel =
+      socket.ring.has(direction == 0 ? RingState::kReceiving : RingState::kSending);
+  if (canceled(*operation.task).load(std::memory_order_relaxed)) {
+    if (direction == 1 && in_kernel) return stop_sending(socket);
+    return fail_waiting(socket, direction, Errc::canceled);
+  }
+  if (direction == 1) return in_kernel ? void() : submit_send(operation, socket);
+  if (has_something(operation, socket))
+    return finish_waiting(operation, socket, take_something(operation, socket));
+  const bool drains = phase_ != Phase::running && ends_in_drain(operation);
+  if (in_kernel) return drains ? stop_reading(socket) : void();
+  if (drains) return ReadinessEngine::look_again(operation);  // what the kernel has, it may take
+  if (due_of(operation) <= now_) return ReadinessEngine::try_for_the_last_time(socket, 0);
+  submit_reading(operation, socket);
+}
+
+void IoUringEngine::try_for_the_last_time(SocketRecord& socket, unsigned direction) noexcept {
+  const auto bit = direction == 0 ? RingState::kReceiving : RingState::kSending;
+  if (!is_carried(*socket.waiting[direction]) || !socket.ring.has(bit))
+    return ReadinessEngine::try_for_the_last_time(socket, direction);
+  // It may just have been handed over, or not even that: what comes of it is the answer.
+  if (direction == 0)
+    stop_reading(socket);
+  else
+    stop_sending(socket);
+}
+
+void IoUringEngine::stop_reading(SocketRecord& socket) noexcept {
+  socket.armed[0] = false;
+  if (socket.ring.has(RingState::kStopping)) return;
+  if (ask_to_stop(socket, static_cast<Of>(socket.asked)))
+    socket.ring.set(RingState::kStopping);
+  else if (socket.waiting[0] != nullptr && (socket.flags & SocketRecord::kQueuedRead) == 0)
+    enqueue(*socket.waiting[0]);
+}
+
+void IoUringEngine::stop_sending(SocketRecord& socket) noexcept {
+  if (socket.ring.has(RingState::kSendStopping)) return;
+  if (ask_to_stop(socket, Of::send))
+    socket.ring.set(RingState::kSendStopping);
+  else
+    enqueue(*socket.waiting[1]);
+}
+
+/// A completion's answer for an operation that is not queued.
+void IoUringEngine::finish_waiting(Operation& operation, SocketRecord& socket,
+                                   std::int64_t answer) noexcept {
+  const unsigned direction = direction_of(operation);
+  const Verdict verdict = operation.type->absorb(operation, socket, answer);
+  if (verdict == Verdict::finished) {
+    socket.waiting[direction] = nullptr;
+    return resume(operation);
+  }
+  // An accept whose connection was refused: the request for many goes on.
+  if (direction == 1 || !socket.ring.has(RingState::kReceiving)) enqueue(operation);
+}
+
+void IoUringEngine::end_reading(SocketRecord& socket) noexcept {
+  socket.ring.clear(RingState::kReceiving | RingState::kStopping);
+  socket.armed[0] = false;
+}
+
+// Sending.
+
+void IoUringEngine::on_sent(SocketRecord& socket, int answer) noexcept {
+  socket.ring.clear(RingState::kSending);
+  const bool unusual = answer < 0 || socket.ring.has(RingState::kSendStopping) ||
+                       (socket.flags & SocketRecord::kQueuedWrite) != 0;
+  if (unusual) [[unlikely]]
+    return on_unusual_send(socket, answer);
+  Operation& operation = *socket.waiting[1];
+  if (send_operation.absorb(operation, socket, answer) != Verdict::finished) [[unlikely]]
+    return send_rest(socket, false);
+  socket.waiting[1] = nullptr;
+  // A cancelled task does not come this way: its operation was queued.
+  current_ = operation.task;
+  budget_ = kTurnBudget;
+  std::coroutine_handle<>::from_address(operation.waiter).resume();
+}
+
+void IoUringEngine::on_unusual_send(SocketRecord& socket, int answer) noexcept {
+  const bool stopped = socket.ring.has(RingState::kSendStopping);
+  socket.ring.clear(RingState::kSendStopping);
+  if ((socket.flags & SocketRecord::kQueuedWrite) != 0) {  // cancelled: it ends in its turn
+    if (answer > 0) add(socket.info->sent, static_cast<std::uint64_t>(answer));
+    return;
+  }
+  Operation& operation = *socket.waiting[1];
+  if (answer == -EAGAIN && !stopped && arm(socket, WaitFor::writable)) return;
+  if (answer < 0 && answer != -EAGAIN && answer != -ECANCELED && answer != -EINTR)
+    return finish_waiting(operation, socket, answer);
+  if (answer >= 0 && operation.type->absorb(operation, socket, answer) == Verdict::finished) {
+    socket.waiting[1] = nullptr;
+    return resume(operation);
+  }
+  send_rest(socket, stopped);
+}
+
+/// A part is gone, or none.
+void IoUringEngine::send_rest(SocketRecord& socket, bool stopped) noexcept {
+  Operation& operation = *socket.waiting[1];
+  if (canceled(*operation.task).load(std::memory_order_relaxed))
+    return fail_waiting(socket, 1, Errc::canceled);
+  if (stopped) return ReadinessEngine::try_for_the_last_time(socket, 1);
+  socket.active_at = now_;
+  submit_send(operation, socket);
+}
+
+}  // namespace headrace::detail

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+//
+// io_uring(7), through liburing: two queues shared with the kernel, and a ring of buffers from
+// which it takes one when bytes have come. As system_calls.hpp is for calls, this is the one place
+// for them: everything that the io_uring engine asks of the kernel or is answered goes through a
+// Ring.
+//
+// What runs for each message is in line and touches only the memory that `ring_` and `buffers_`
+// point to; what calls the kernel is in ring.cpp. So tests link another ring.cpp, which points them
+// at memory of its own and plays the kernel in `submit_and_wait`. Not here: what a submission means
+// (src/engines/io_uring_operations.cpp).
+#pragma once
+
+#include <cstdint>
+
+#include <liburing.h>
+
+#include "headrace/result.hpp"
+
+namespace headrace::net {
+
+/// What a kernel may lack and the engine can do without.
+enum class RingFeature : std::uint8_t {
+  deferred_work = 1,      // IORING_SETUP_DEFER_TASKRUN, SINGLE_ISSUER: work when we ask (6.1)
+  multishot_receive = 2,  // one submission, many completions (6.0)
+  multishot_accept = 4,   // likewise (5.19)
+};
+
+/// A set of them.
+struct RingFeatures {
+  std::uint8_t bits = 0;
+
+  [[nodiscard]] constexpr bool has(RingFeature one) const noexcept {
+    return (bits & static_cast<std::uint8_t>(one)) != 0;
+  }
+  constexpr void remove(RingFeature one) noexcept {
+    bits = static_cast<std::uint8_t>(bits & ~static_cast<unsigned>(one));
+  }
+};
+constexpr RingFeatures kAllRingFeatures{7};
+
+/// How large a Ring is. Powers of two.
+struct RingSizes {
+  unsigned submissions = 256;  // in one batch; more are handed over at once
+  unsigned completions = 1024;
+  unsigned buffers = 256;
+  RingFeatures allowed = kAllRingFeatures;  // less: as if the kernel lacked the others
+};
+
+class Ring {
+ public:
+  Ring() noexcept = default;
+  Ring(const Ring&) = delete;
+  Ring& operator=(const Ring&) = delete;
+  ~Ring() { close(); }
+
+  /// Sets it up and asks the kernel what it can. Failures: `not_supported`, and `call` says what
+  /// is missing or forbidden; `too_many_descriptors`, `out_of_memory`.
+  ///
+  /// Belongs to the thread that first calls `submit_and_wait`.
+  [[nodiscard]] Result<> open(const RingSizes& sizes) noexcept;
+
+  /// The kernel lets go of everything.
+  void close() noexcept;
+  /// Whether anything can have been handed over.
+  [[nodiscard]] bool is_enabled() const noexcept { return is_enabled_; }
+  [[nodiscard]] RingFeatures features() const noexcept { return features_; }
+  /// The kernel has refused one: it is done without from now on.
+  void lacks(RingFeature one) noexcept { features_.remove(one); }
+
+  // Submissions: what is filled in goes to the kernel with the next `submit_and_wait`.
+
+  /// One to be filled in. When the queue is full it is handed over first; null when the kernel
+  /// takes none either: a later turn will do.
+  io_uring_sqe* next_submission() noexcept {
+    io_uring_sqe* const free = io_uring_get_sqe(&ring_);
+    return free != nullptr ? free : submission_after_handing_over();
+  }
+
+  /// What was filled in with this `user_data` and not handed over yet completes as nothing.
+  void take_back(std::uint64_t user_data) noexcept;
+
+  /// Hands over what was filled in and waits for a completion, at most so long (-1: for ever; 0:
+  /// not at all, but completions that are due are made). 0 or a negative errno; a timeout is no
+  /// error.
+  int submit_and_wait(int timeout_ms) noexcept;
+
+  // Completions.
+
+  /// Calls `visit` for each that is there. One that comes meanwhile waits for the next time.
+  template <class Visit>
+  void take_completions(Visit visit) noexcept {
+    const unsigned first = *ring_.cq.khead;
+    const unsigned end = io_uring_smp_load_acquire(ring_.cq.ktail);
+    for (unsigned at = first; at != end; ++at) {
+      const io_uring_cqe& place = ring_.cq.cqes[at & ring_.cq.ring_mask];
+      const io_uring_cqe completion{place.user_data, place.res, place.flags};
+      // The place is the kernel's again before a task runs, which may hand over submissions.
+      io_uring_smp_store_release(ring_.cq.khead, at + 1);
+      visit(completion);
+    }
+  }
+
+  // Buffers for receives that name the group kBufferGroup.
+
+  static constexpr std::uint16_t kBufferGroup = 0;
+
+  /// Puts a buffer where the kernel finds it once `publish_buffers` is called.
+  void give_buffer(void* bytes, std::uint32_t size, std::uint16_t id) noexcept {
+    io_uring_buf_ring_add(buffers_, bytes, size, id, buffer_mask_, added_);
+    ++added_;
+  }
+  void publish_buffers() noexcept {
+    io_uring_buf_ring_advance(buffers_, added_);
+    added_ = 0;
+  }
+
+ private:
+  [[gnu::noinline, gnu::cold]] io_uring_sqe* submission_after_handing_over() noexcept;
+  int set_up(const RingSizes& sizes, unsigned flags) noexcept;
+  Result<> probe(RingFeatures allowed) noexcept;
+  Result<> register_buffers(unsigned count) noexcept;
+  int enable() noexcept;
+
+  io_uring ring_{};
+  io_uring_buf_ring* buffers_ = nullptr;
+  int buffer_mask_ = 0;
+  int added_ = 0;  // since they were last published
+  std::size_t buffers_size_ = 0;
+  RingFeatures features_{};
+  bool is_open_ = false;
+  bool is_enabled_ = false;
+};
+
+}  // namespace headrace::net
