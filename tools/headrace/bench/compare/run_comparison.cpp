@@ -101,6 +101,7 @@ std::size_t able(const Group& group) {
 
 TimePlan time_plan(const BenchOptions& options, const ComparisonReport& report) {
   std::vector<std::size_t> turns;
+  turns.reserve(report.groups.size());
   for (const Group& group : report.groups) turns.push_back(able(group));
   return {{.rounds = report.rounds, .round = options.duration, .within = options.within},
           std::move(turns)};

@@ -63,7 +63,7 @@ std::string sentence_of(const Verdict& verdict, const Case& what, std::size_t ro
                        verdict.first->name, verdict.second->name, percent(std::abs(verdict.ahead)),
                        range);
   if (chance_of(rounds, rounds) > kMayBeChance)
-    text += "; too few rounds to tell anything apart from noise: --rounds 5";
+    text += "; too few rounds to tell anything apart from noise: it takes 5";
   else if (is_load_bound(*verdict.first))
     text += "; the load was at its limit and the server was not: compare CPU a message";
   return text + '.';
