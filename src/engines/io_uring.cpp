@@ -49,7 +49,7 @@ void IoUringEngine::take_back_all() noexcept {
   if (!ring_.is_enabled()) return;
   if (io_uring_sqe* const request = ring_.next_submission(); request != nullptr) {
     io_uring_prep_cancel64(request, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
-    io_uring_sqe_set_data64(request, static_cast<std::uint64_t>(Of::nobody));
+    io_uring_sqe_set_data64(request, tag(self(), Of::nobody));
     (void)ring_.submit_and_wait(0);
   }
   ring_.take_completions([](const io_uring_cqe& completion) {
@@ -108,7 +108,7 @@ bool IoUringEngine::ask_to_stop(const SocketRecord& socket, Of what) noexcept {
   io_uring_sqe* const request = ring_.next_submission();
   if (request == nullptr) return false;
   io_uring_prep_cancel64(request, tag(socket, what), 0);
-  io_uring_sqe_set_data64(request, static_cast<std::uint64_t>(Of::nobody));
+  io_uring_sqe_set_data64(request, tag(self(), Of::nobody));
   return true;
 }
 
@@ -148,15 +148,13 @@ void IoUringEngine::dispatch() noexcept {
 
 void IoUringEngine::on_completion(const io_uring_cqe& completion) noexcept {
   const auto about = static_cast<Of>(completion.user_data & kAboutBits);
-  if (about == Of::nobody) [[unlikely]]
-    return;
   SocketRecord& socket = *reinterpret_cast<SocketRecord*>(completion.user_data & kAddressBits);
   if (socket.ring.generation != completion.user_data >> kGenerationShift) [[unlikely]]
     return on_stale(completion);
   if (about == Of::receive) return on_received(socket, completion);
   if (about == Of::send) return on_sent(socket, completion.res);
   if (about == Of::accept) return on_accepted(socket, completion);
-  on_polled(socket, about == Of::poll_read ? 0 : 1);
+  if (about != Of::nobody) on_polled(socket, about == Of::poll_read ? 0 : 1);
 }
 
 // No record is freed before its last completion; should one come after all, it is nobody's.
