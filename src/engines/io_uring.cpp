@@ -24,8 +24,7 @@ namespace {
 net::RingSizes sizes_for_all{};
 
 constexpr std::uint64_t kAboutBits = 7;
-constexpr unsigned kGenerationShift = 48;
-constexpr std::uint64_t kAddressBits = (std::uint64_t{1} << kGenerationShift) - 1 - kAboutBits;
+constexpr std::uint64_t kAddressBits = (std::uint64_t{1} << 48) - 1 - kAboutBits;
 static_assert(alignof(SocketRecord) > kAboutBits);
 
 }  // namespace
@@ -97,11 +96,6 @@ void IoUringEngine::release(SocketRecord& socket) noexcept {
 void IoUringEngine::let_go(SocketRecord& socket) noexcept {
   if (socket.ring.has(RingState::kEnded) && !socket.ring.has(RingState::kInKernel))
     records_.give(socket);
-}
-
-std::uint64_t IoUringEngine::tag(const SocketRecord& socket, Of what) noexcept {
-  return std::uint64_t{socket.ring.generation} << kGenerationShift |
-         reinterpret_cast<std::uintptr_t>(&socket) | static_cast<std::uint64_t>(what);
 }
 
 bool IoUringEngine::ask_to_stop(const SocketRecord& socket, Of what) noexcept {

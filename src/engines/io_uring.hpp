@@ -26,6 +26,7 @@ class IoUringEngine final : public ReadinessEngine {
   /// What a completion is about: the lowest bits of its `user_data`. Above them stands the address
   /// of the record, and in the highest 16 its generation.
   enum class Of : std::uint8_t { receive, send, accept, poll_read, poll_write, nobody = 7 };
+  static constexpr unsigned kGenerationShift = 48;
   struct Unclaimed {
     SocketRecord* listener;
     int descriptor;
@@ -45,7 +46,10 @@ class IoUringEngine final : public ReadinessEngine {
   void let_go(SocketRecord& socket) noexcept;
   bool ask_to_stop(const SocketRecord& socket, Of what) noexcept;
   void take_back_all() noexcept;
-  [[nodiscard]] static std::uint64_t tag(const SocketRecord& socket, Of what) noexcept;
+  [[nodiscard]] static std::uint64_t tag(const SocketRecord& socket, Of what) noexcept {
+    return std::uint64_t{socket.ring.generation} << kGenerationShift |
+           reinterpret_cast<std::uintptr_t>(&socket) | static_cast<std::uint64_t>(what);
+  }
 
   // The life of an operation that the kernel carries out (io_uring_operations.cpp).
   [[nodiscard]] static bool is_carried(const Operation& operation) noexcept;
@@ -60,6 +64,8 @@ class IoUringEngine final : public ReadinessEngine {
     return operation.deadline.is_never() && socket.timer.due <= idle_due_;
   }
   bool start_send(Operation& operation, SocketRecord& socket) noexcept;
+  [[gnu::cold, gnu::noinline]] bool begin_send(Operation& operation, SocketRecord& socket) noexcept;
+  static void fill_send(io_uring_sqe& request, Operation& operation, SocketRecord& socket) noexcept;
   [[gnu::cold, gnu::noinline]] bool start_unusual(Operation& operation,
                                                   SocketRecord& socket) noexcept;
   Result<> wait_on_socket(Operation& operation) noexcept override;

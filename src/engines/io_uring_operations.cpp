@@ -45,7 +45,17 @@ bool IoUringEngine::start_send(Operation& operation, SocketRecord& socket) noexc
     return start_used_up(operation);
   note_waiting(operation, socket, 1);
   if (!needs_no_timer(operation, socket)) [[unlikely]]
-    set_timer(socket, operation);
+    return begin_send(operation, socket);
+  io_uring_sqe* const request = ring_.free_submission();
+  if (request == nullptr) [[unlikely]]
+    return begin_send(operation, socket);
+  fill_send(*request, operation, socket);
+  return false;
+}
+
+/// It waits already.
+bool IoUringEngine::begin_send(Operation& operation, SocketRecord& socket) noexcept {
+  set_timer(socket, operation);
   submit_send(operation, socket);
   return false;
 }
@@ -84,18 +94,23 @@ Result<> IoUringEngine::wait_on_socket(Operation& operation) noexcept {
 // Described to the kernel; if it takes no more, again in the next turn.
 
 void IoUringEngine::submit_send(Operation& operation, SocketRecord& socket) noexcept {
-  constexpr std::size_t kMost = std::size_t{1} << 30;  // what is left comes next
   io_uring_sqe* const request = ring_.next_submission();
   if (request == nullptr) [[unlikely]]
     return enqueue(operation);
-  // As its `describe` says; asking for it would cost each message a call.
-  *request = {};
-  request->opcode = IORING_OP_SEND;
-  request->fd = socket.descriptor;
-  request->addr = reinterpret_cast<std::uintptr_t>(operation.sending.data());
-  request->len = static_cast<std::uint32_t>(std::min(operation.sending.size(), kMost));
-  request->msg_flags = MSG_NOSIGNAL;
-  request->user_data = tag(socket, Of::send);
+  fill_send(*request, operation, socket);
+}
+
+/// As its `describe` says; asking for it would cost each message a call.
+void IoUringEngine::fill_send(io_uring_sqe& request, Operation& operation,
+                              SocketRecord& socket) noexcept {
+  constexpr std::size_t kMost = std::size_t{1} << 30;  // what is left comes next
+  request = {};
+  request.opcode = IORING_OP_SEND;
+  request.fd = socket.descriptor;
+  request.addr = reinterpret_cast<std::uintptr_t>(operation.sending.data());
+  request.len = static_cast<std::uint32_t>(std::min(operation.sending.size(), kMost));
+  request.msg_flags = MSG_NOSIGNAL;
+  request.user_data = tag(socket, Of::send);
   socket.ring.set(RingState::kSending);
 }
 

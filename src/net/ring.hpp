@@ -73,11 +73,16 @@ class Ring {
   /// One to be filled in. When the queue is full it is handed over first; null when the kernel
   /// takes none either: a later turn will do.
   io_uring_sqe* next_submission() noexcept {
+    io_uring_sqe* const free = free_submission();
+    return free != nullptr ? free : submission_after_handing_over();
+  }
+  /// The same, but null when the queue is full.
+  io_uring_sqe* free_submission() noexcept {
     // io_uring_get_sqe, without what only other kinds of rings need.
     io_uring_sq& queue = ring_.sq;
     const unsigned at = queue.sqe_tail;
     if (at + 1 - *queue.khead > queue.ring_entries) [[unlikely]]
-      return submission_after_handing_over();
+      return nullptr;
     queue.sqe_tail = at + 1;
     return &queue.sqes[at & queue.ring_mask];
   }
