@@ -16,10 +16,24 @@ few=2000 many=22000
 count_instructions() {
   local messages=$1
   shift
-  start_server valgrind --tool=callgrind --callgrind-out-file=/dev/null "$@"
+  start_server valgrind --tool=callgrind --callgrind-out-file="$scratch/profile" "$@"
   load -c 100 --size 64 -n "$messages" --timeout 30s >/dev/null
+  if [ "$MODEL" = io_uring ]; then
+    count_asleep
+    return
+  fi
   stop_server
   counted=$(awk '/Collected/ { sum += $NF } END { print sum }' "$server_said")
+}
+
+# count_asleep: $counted, asked of a server that sleeps in io_uring_enter, where valgrind 3.19 lets it
+# hear no signal; so it is killed afterwards.
+count_asleep() {
+  timeout 10 vgdb --pid="$server_pid" dump >/dev/null 2>&1 || true
+  kill -KILL "$server_pid"
+  stop_server
+  counted=$(awk '/^totals:/ { print $2 }' "$scratch/profile.1")
+  rm -f "$scratch"/profile*
 }
 
 measure() {
