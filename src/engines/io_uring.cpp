@@ -15,6 +15,7 @@
 #include "engines/io_uring.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 
 namespace headrace::detail {
@@ -142,7 +143,7 @@ void IoUringEngine::dispatch() noexcept {
 
 void IoUringEngine::on_completion(const io_uring_cqe& completion) noexcept {
   const auto about = static_cast<Of>(completion.user_data & kAboutBits);
-  SocketRecord& socket = *reinterpret_cast<SocketRecord*>(completion.user_data & kAddressBits);
+  SocketRecord& socket = *std::bit_cast<SocketRecord*>(completion.user_data & kAddressBits);
   if (socket.ring.generation != completion.user_data >> kGenerationShift) [[unlikely]]
     return on_stale(completion);
   if (about == Of::receive) return on_received(socket, completion);

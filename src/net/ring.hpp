@@ -88,7 +88,7 @@ class Ring {
   }
 
   /// What was filled in with this `user_data` and not handed over yet completes as nothing.
-  void take_back(std::uint64_t user_data) noexcept;
+  void take_back(std::uint64_t user_data) const noexcept;  // the queue is no part of us
 
   /// Hands over what was filled in and waits for a completion, at most so long (-1: for ever; 0:
   /// not at all, but completions that are due are made). 0 or a negative errno; a timeout is no
