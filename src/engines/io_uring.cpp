@@ -15,6 +15,7 @@
 #include "engines/io_uring.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 
 namespace headrace::detail {
@@ -24,8 +25,7 @@ namespace {
 net::RingSizes sizes_for_all{};
 
 constexpr std::uint64_t kAboutBits = 7;
-constexpr unsigned kGenerationShift = 48;
-constexpr std::uint64_t kAddressBits = (std::uint64_t{1} << kGenerationShift) - 1 - kAboutBits;
+constexpr std::uint64_t kAddressBits = (std::uint64_t{1} << 48) - 1 - kAboutBits;
 static_assert(alignof(SocketRecord) > kAboutBits);
 
 }  // namespace
@@ -49,7 +49,7 @@ void IoUringEngine::take_back_all() noexcept {
   if (!ring_.is_enabled()) return;
   if (io_uring_sqe* const request = ring_.next_submission(); request != nullptr) {
     io_uring_prep_cancel64(request, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
-    io_uring_sqe_set_data64(request, static_cast<std::uint64_t>(Of::nobody));
+    io_uring_sqe_set_data64(request, tag(self(), Of::nobody));
     (void)ring_.submit_and_wait(0);
   }
   ring_.take_completions([](const io_uring_cqe& completion) {
@@ -99,16 +99,11 @@ void IoUringEngine::let_go(SocketRecord& socket) noexcept {
     records_.give(socket);
 }
 
-std::uint64_t IoUringEngine::tag(const SocketRecord& socket, Of what) noexcept {
-  return std::uint64_t{socket.ring.generation} << kGenerationShift |
-         reinterpret_cast<std::uintptr_t>(&socket) | static_cast<std::uint64_t>(what);
-}
-
 bool IoUringEngine::ask_to_stop(const SocketRecord& socket, Of what) noexcept {
   io_uring_sqe* const request = ring_.next_submission();
   if (request == nullptr) return false;
   io_uring_prep_cancel64(request, tag(socket, what), 0);
-  io_uring_sqe_set_data64(request, static_cast<std::uint64_t>(Of::nobody));
+  io_uring_sqe_set_data64(request, tag(self(), Of::nobody));
   return true;
 }
 
@@ -148,15 +143,13 @@ void IoUringEngine::dispatch() noexcept {
 
 void IoUringEngine::on_completion(const io_uring_cqe& completion) noexcept {
   const auto about = static_cast<Of>(completion.user_data & kAboutBits);
-  if (about == Of::nobody) [[unlikely]]
-    return;
-  SocketRecord& socket = *reinterpret_cast<SocketRecord*>(completion.user_data & kAddressBits);
+  SocketRecord& socket = *std::bit_cast<SocketRecord*>(completion.user_data & kAddressBits);
   if (socket.ring.generation != completion.user_data >> kGenerationShift) [[unlikely]]
     return on_stale(completion);
   if (about == Of::receive) return on_received(socket, completion);
   if (about == Of::send) return on_sent(socket, completion.res);
   if (about == Of::accept) return on_accepted(socket, completion);
-  on_polled(socket, about == Of::poll_read ? 0 : 1);
+  if (about != Of::nobody) on_polled(socket, about == Of::poll_read ? 0 : 1);
 }
 
 // No record is freed before its last completion; should one come after all, it is nobody's.

@@ -3,6 +3,7 @@
 // The io_uring engine as its own files and tests see it. What it does is told in io_uring.cpp.
 #pragma once
 
+#include <cassert>
 #include <memory>
 #include <vector>
 
@@ -25,6 +26,7 @@ class IoUringEngine final : public ReadinessEngine {
   /// What a completion is about: the lowest bits of its `user_data`. Above them stands the address
   /// of the record, and in the highest 16 its generation.
   enum class Of : std::uint8_t { receive, send, accept, poll_read, poll_write, nobody = 7 };
+  static constexpr unsigned kGenerationShift = 48;
   struct Unclaimed {
     SocketRecord* listener;
     int descriptor;
@@ -38,21 +40,38 @@ class IoUringEngine final : public ReadinessEngine {
   void dispatch() noexcept override;
   void release(SocketRecord& socket) noexcept override;
   void on_completion(const io_uring_cqe& completion) noexcept;
-  void on_stale(const io_uring_cqe& completion) noexcept;
-  void on_polled(SocketRecord& socket, unsigned direction) noexcept;
+  [[gnu::cold, gnu::noinline]] void on_stale(const io_uring_cqe& completion) noexcept;
+  [[gnu::noinline]] void on_polled(SocketRecord& socket, unsigned direction) noexcept;
   void keep_watch(SocketRecord& socket, unsigned direction) noexcept;
   void let_go(SocketRecord& socket) noexcept;
   bool ask_to_stop(const SocketRecord& socket, Of what) noexcept;
   void take_back_all() noexcept;
-  [[nodiscard]] static std::uint64_t tag(const SocketRecord& socket, Of what) noexcept;
+  [[nodiscard]] static std::uint64_t tag(const SocketRecord& socket, Of what) noexcept {
+    return std::uint64_t{socket.ring.generation} << kGenerationShift |
+           reinterpret_cast<std::uintptr_t>(&socket) | static_cast<std::uint64_t>(what);
+  }
 
   // The life of an operation that the kernel carries out (io_uring_operations.cpp).
   [[nodiscard]] static bool is_carried(const Operation& operation) noexcept;
-  void note_waiting(Operation& operation, SocketRecord& socket, unsigned direction) noexcept;
+  void note_waiting(Operation& operation, SocketRecord& socket, unsigned direction) noexcept {
+    assert(socket.waiting[direction] == nullptr && "one receive and one send at a time");
+    socket.waiting[direction] = &operation;
+    operation.task = current_;
+    current_->waiting = &operation;
+  }
+  [[nodiscard]] bool needs_no_timer(const Operation& operation,
+                                    const SocketRecord& socket) const noexcept {
+    return operation.deadline.is_never() && socket.timer.due <= idle_due_;
+  }
+  bool start_send(Operation& operation, SocketRecord& socket) noexcept;
+  [[gnu::cold, gnu::noinline]] bool begin_send(Operation& operation, SocketRecord& socket) noexcept;
+  static void fill_send(io_uring_sqe& request, Operation& operation, SocketRecord& socket) noexcept;
+  [[gnu::cold, gnu::noinline]] bool start_unusual(Operation& operation,
+                                                  SocketRecord& socket) noexcept;
   Result<> wait_on_socket(Operation& operation) noexcept override;
   void look_again(Operation& operation) noexcept override;
   void try_for_the_last_time(SocketRecord& socket, unsigned direction) noexcept override;
-  bool begin_reading(Operation& operation, SocketRecord& socket) noexcept;
+  [[gnu::noinline]] bool begin_reading(Operation& operation, SocketRecord& socket) noexcept;
   void submit_send(Operation& operation, SocketRecord& socket) noexcept;
   void submit_reading(Operation& operation, SocketRecord& socket) noexcept;
   void stop_reading(SocketRecord& socket) noexcept;
@@ -60,15 +79,16 @@ class IoUringEngine final : public ReadinessEngine {
   void finish_waiting(Operation& operation, SocketRecord& socket, std::int64_t answer) noexcept;
   void end_reading(SocketRecord& socket) noexcept;
   void on_sent(SocketRecord& socket, int answer) noexcept;
-  void on_unusual_send(SocketRecord& socket, int answer) noexcept;
-  void send_rest(SocketRecord& socket, bool stopped) noexcept;
+  [[gnu::cold, gnu::noinline]] void on_unusual_send(SocketRecord& socket, int answer) noexcept;
+  [[gnu::noinline]] void send_rest(SocketRecord& socket, bool stopped) noexcept;
 
   // What comes in, awaited or not (io_uring_reading.cpp).
   void on_received(SocketRecord& socket, const io_uring_cqe& completion) noexcept;
-  void on_unusual_receive(SocketRecord& socket, const io_uring_cqe& completion) noexcept;
+  [[gnu::noinline]] void on_unusual_receive(SocketRecord& socket,
+                                            const io_uring_cqe& completion) noexcept;
   void on_no_bytes(SocketRecord& socket, int answer) noexcept;
   bool read_anew(SocketRecord& socket, int answer, net::RingFeature way) noexcept;
-  void on_accepted(SocketRecord& socket, const io_uring_cqe& completion) noexcept;
+  [[gnu::noinline]] void on_accepted(SocketRecord& socket, const io_uring_cqe& completion) noexcept;
   [[nodiscard]] bool has_something(const Operation& operation, const SocketRecord& socket) noexcept;
   std::int64_t take_something(Operation& operation, SocketRecord& socket) noexcept;
   void hold(SocketRecord& socket, BufferBlock* block, std::uint32_t size) noexcept;

@@ -26,33 +26,44 @@ bool IoUringEngine::is_carried(const Operation& operation) noexcept {
 // just waiting for it. While the server drains nothing is armed.
 bool IoUringEngine::start(Operation& operation) noexcept {
   SocketRecord& socket = *operation.socket;
-  const bool sends = operation.type == &send_operation;
-  const bool receives = operation.type == &receive_operation;
-  if (!sends && !receives && operation.type != &accept_operation) [[unlikely]]
-    return ReadinessEngine::start(operation);
+  if (operation.type == &send_operation) return start_send(operation, socket);
+  if (operation.type != &receive_operation) [[unlikely]]
+    return start_unusual(operation, socket);
   socket.active_at = now_;
   if (--budget_ < 0) [[unlikely]]
     return start_used_up(operation);
-  const bool usual = operation.deadline.is_never() && socket.timer.due <= idle_due_;
-  if (sends) {
-    note_waiting(operation, socket, 1);
-    if (!usual) [[unlikely]]
-      set_timer(socket, operation);
-    submit_send(operation, socket);
-    return false;
-  }
-  if (!receives || !usual || !socket.armed[0] || socket.unread != nullptr) [[unlikely]]
+  if (!socket.armed[0] || socket.unread != nullptr || !needs_no_timer(operation, socket))
+      [[unlikely]]
     return begin_reading(operation, socket);
   note_waiting(operation, socket, 0);
   return false;
 }
 
-void IoUringEngine::note_waiting(Operation& operation, SocketRecord& socket,
-                                 unsigned direction) noexcept {
-  assert(socket.waiting[direction] == nullptr && "one receive and one send at a time");
-  socket.waiting[direction] = &operation;
-  operation.task = current_;
-  current_->waiting = &operation;
+bool IoUringEngine::start_send(Operation& operation, SocketRecord& socket) noexcept {
+  socket.active_at = now_;
+  if (--budget_ < 0) [[unlikely]]
+    return start_used_up(operation);
+  note_waiting(operation, socket, 1);
+  if (!needs_no_timer(operation, socket)) [[unlikely]]
+    return begin_send(operation, socket);
+  io_uring_sqe* const request = ring_.free_submission();
+  if (request == nullptr) [[unlikely]]
+    return begin_send(operation, socket);
+  fill_send(*request, operation, socket);
+  return false;
+}
+
+/// It waits already.
+bool IoUringEngine::begin_send(Operation& operation, SocketRecord& socket) noexcept {
+  set_timer(socket, operation);
+  submit_send(operation, socket);
+  return false;
+}
+
+bool IoUringEngine::start_unusual(Operation& operation, SocketRecord& socket) noexcept {
+  if (operation.type != &accept_operation) return ReadinessEngine::start(operation);
+  if (--budget_ < 0) return start_used_up(operation);
+  return begin_reading(operation, socket);
 }
 
 bool IoUringEngine::begin_reading(Operation& operation, SocketRecord& socket) noexcept {
@@ -83,15 +94,23 @@ Result<> IoUringEngine::wait_on_socket(Operation& operation) noexcept {
 // Described to the kernel; if it takes no more, again in the next turn.
 
 void IoUringEngine::submit_send(Operation& operation, SocketRecord& socket) noexcept {
-  constexpr std::size_t kMost = std::size_t{1} << 30;  // what is left comes next
   io_uring_sqe* const request = ring_.next_submission();
   if (request == nullptr) [[unlikely]]
     return enqueue(operation);
-  Submission what;
-  send_operation.describe(operation, socket, what);
-  io_uring_prep_send(request, what.descriptor, what.address, std::min(what.length, kMost),
-                     what.flags);
-  io_uring_sqe_set_data64(request, tag(socket, Of::send));
+  fill_send(*request, operation, socket);
+}
+
+/// As its `describe` says; asking for it would cost each message a call.
+void IoUringEngine::fill_send(io_uring_sqe& request, Operation& operation,
+                              SocketRecord& socket) noexcept {
+  constexpr std::size_t kMost = std::size_t{1} << 30;  // what is left comes next
+  request = {};
+  request.opcode = IORING_OP_SEND;
+  request.fd = socket.descriptor;
+  request.addr = reinterpret_cast<std::uintptr_t>(operation.sending.data());
+  request.len = static_cast<std::uint32_t>(std::min(operation.sending.size(), kMost));
+  request.msg_flags = MSG_NOSIGNAL;
+  request.user_data = tag(socket, Of::send);
   socket.ring.set(RingState::kSending);
 }
 

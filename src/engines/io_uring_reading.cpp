@@ -35,8 +35,9 @@ bool is_stream(const SocketRecord& socket) noexcept {
 void IoUringEngine::on_received(SocketRecord& socket, const io_uring_cqe& completion) noexcept {
   constexpr unsigned kOneOfMany = IORING_CQE_F_BUFFER | IORING_CQE_F_MORE;
   Operation* const operation = socket.waiting[0];
+  // With a buffer and more to come there are bytes.
   const bool usual = (completion.flags & kOneOfMany) == kOneOfMany && operation != nullptr &&
-                     completion.res > 0 && (socket.flags & SocketRecord::kQueuedRead) == 0;
+                     (socket.flags & SocketRecord::kQueuedRead) == 0;
   if (!usual) [[unlikely]]
     return on_unusual_receive(socket, completion);
   operation->lease.block = buffers_.lend(completion.flags >> IORING_CQE_BUFFER_SHIFT,

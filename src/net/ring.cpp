@@ -140,7 +140,7 @@ io_uring_sqe* Ring::submission_after_handing_over() noexcept {
   return io_uring_get_sqe(&ring_);
 }
 
-void Ring::take_back(std::uint64_t user_data) noexcept {
+void Ring::take_back(std::uint64_t user_data) const noexcept {
   for (unsigned at = *ring_.sq.khead; at != ring_.sq.sqe_tail; ++at) {
     io_uring_sqe& request = ring_.sq.sqes[at & ring_.sq.ring_mask];
     if (request.user_data != user_data) continue;

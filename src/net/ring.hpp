@@ -73,12 +73,22 @@ class Ring {
   /// One to be filled in. When the queue is full it is handed over first; null when the kernel
   /// takes none either: a later turn will do.
   io_uring_sqe* next_submission() noexcept {
-    io_uring_sqe* const free = io_uring_get_sqe(&ring_);
+    io_uring_sqe* const free = free_submission();
     return free != nullptr ? free : submission_after_handing_over();
+  }
+  /// The same, but null when the queue is full.
+  io_uring_sqe* free_submission() noexcept {
+    // io_uring_get_sqe, without what only other kinds of rings need.
+    io_uring_sq& queue = ring_.sq;
+    const unsigned at = queue.sqe_tail;
+    if (at + 1 - *queue.khead > queue.ring_entries) [[unlikely]]
+      return nullptr;
+    queue.sqe_tail = at + 1;
+    return &queue.sqes[at & queue.ring_mask];
   }
 
   /// What was filled in with this `user_data` and not handed over yet completes as nothing.
-  void take_back(std::uint64_t user_data) noexcept;
+  void take_back(std::uint64_t user_data) const noexcept;  // the queue is no part of us
 
   /// Hands over what was filled in and waits for a completion, at most so long (-1: for ever; 0:
   /// not at all, but completions that are due are made). 0 or a negative errno; a timeout is no
@@ -92,13 +102,9 @@ class Ring {
   void take_completions(Visit visit) noexcept {
     const unsigned first = *ring_.cq.khead;
     const unsigned end = io_uring_smp_load_acquire(ring_.cq.ktail);
-    for (unsigned at = first; at != end; ++at) {
-      const io_uring_cqe& place = ring_.cq.cqes[at & ring_.cq.ring_mask];
-      const io_uring_cqe completion{place.user_data, place.res, place.flags};
-      // The place is the kernel's again before a task runs, which may hand over submissions.
-      io_uring_smp_store_release(ring_.cq.khead, at + 1);
-      visit(completion);
-    }
+    for (unsigned at = first; at != end; ++at) visit(ring_.cq.cqes[at & ring_.cq.ring_mask]);
+    // Those that come meanwhile, if there is no place for them, the kernel keeps.
+    io_uring_smp_store_release(ring_.cq.khead, end);
   }
 
   // Buffers for receives that name the group kBufferGroup.

@@ -32,6 +32,12 @@ class BehaviourTest : public ::testing::Test {
   const ModelInfo& model_;
 };
 
+/// Containers often forbid io_uring; everything else is in every Linux.
+bool runs_here(const ModelInfo& model) {
+  static const bool has_io_uring = can_run(Model::io_uring).has_value();
+  return model.engine != EngineKind::io_uring || has_io_uring;
+}
+
 // A name with a '-' in it could not be asked for: it begins the negative part of a --gtest_filter.
 std::string as_test_name(std::string_view sentence) {
   std::string name{sentence};
@@ -89,7 +95,7 @@ unsigned amount(unsigned every_day, unsigned nightly) noexcept {
 
 Behaviour::Behaviour(const char* file, int line, Body body, std::string_view name, Models models) {
   for (const ModelInfo& model : all_models()) {
-    if (!model.built || !models.include(model)) continue;
+    if (!model.built || !runs_here(model) || !models.include(model)) continue;
     // gtest and CMake show the type parameter of a suite: "...<epoll-edge>".
     const std::string suite = "Conformance/" + std::to_string(static_cast<unsigned>(model.model));
     ::testing::RegisterTest(suite.c_str(), as_test_name(name).c_str(),

@@ -29,6 +29,7 @@ Function* real(const char* name) noexcept {
 struct LateCancel {
   io_uring* ring;
   std::uint64_t target;
+  std::uint64_t user_data;
 };
 thread_local std::vector<LateCancel> late;
 
@@ -48,7 +49,7 @@ void change(io_uring* ring, io_uring_sqe& request) {
     case IORING_OP_ASYNC_CANCEL: {
       if (!by_chance(4) || request.cancel_flags != 0) break;
       const std::uint64_t user_data = request.user_data;
-      if (request.opcode == IORING_OP_ASYNC_CANCEL) late.push_back({ring, request.addr});
+      if (request.opcode == IORING_OP_ASYNC_CANCEL) late.push_back({ring, request.addr, user_data});
       io_uring_prep_nop(&request);
       request.user_data = user_data;
       break;
@@ -67,7 +68,7 @@ void prepare(io_uring* ring) {
     io_uring_sqe* const request = io_uring_get_sqe(ring);
     if (request == nullptr) return false;
     io_uring_prep_cancel64(request, one.target, 0);
-    request->user_data = 7;  // nobody's
+    request->user_data = one.user_data;
     return true;
   });
 }
