@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// A TCP echo server on Asio's C++20 coroutines, in the manner of its examples. To be measured beside
-// ours.
+// A TCP echo server on Asio's C++20 coroutines, in the manner of its examples. To be measured
+// beside ours.
 #include <array>
 #include <cstdio>
 #include <exception>

@@ -39,8 +39,8 @@ static void keep(struct ev_loop* loop, struct peer* peer, const char* bytes, siz
 }
 
 static void send_unsent(struct ev_loop* loop, struct peer* peer) {
-  const ssize_t sent = send(peer->watcher.fd, peer->unsent + peer->begin,
-                            peer->end - peer->begin, MSG_NOSIGNAL);
+  const ssize_t sent =
+      send(peer->watcher.fd, peer->unsent + peer->begin, peer->end - peer->begin, MSG_NOSIGNAL);
   if (sent < 0 && errno != EAGAIN && errno != EINTR) return drop(loop, peer);
   if (sent > 0) peer->begin += (size_t)sent;
   if (peer->begin < peer->end) return;

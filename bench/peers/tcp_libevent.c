@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// A TCP echo server on libevent's bufferevents, in the manner of its book: what has come in is moved
-// to what goes out, without a copy, and the library reads and writes. Nothing bounds what a peer
-// that does not read makes it keep. To be measured beside ours.
+// A TCP echo server on libevent's bufferevents, in the manner of its book: what has come in is
+// moved to what goes out, without a copy, and the library reads and writes. Nothing bounds what a
+// peer that does not read makes it keep. To be measured beside ours.
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
@@ -30,8 +30,8 @@ static void on_connection(struct evconnlistener* listener, evutil_socket_t descr
   (void)address, (void)length, (void)context;
   const int yes = 1;
   (void)setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-  struct bufferevent* const peer = bufferevent_socket_new(evconnlistener_get_base(listener),
-                                                          descriptor, BEV_OPT_CLOSE_ON_FREE);
+  struct bufferevent* const peer =
+      bufferevent_socket_new(evconnlistener_get_base(listener), descriptor, BEV_OPT_CLOSE_ON_FREE);
   if (peer == NULL) {
     evutil_closesocket(descriptor);
     return;
@@ -46,9 +46,9 @@ int main(void) {
   socklen_t length = sizeof at;
   struct event_base* const base = event_base_new();
   if (base == NULL) return 1;
-  struct evconnlistener* const listener = evconnlistener_new_bind(
-      base, on_connection, NULL, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE, SOMAXCONN,
-      (struct sockaddr*)&at, sizeof at);
+  struct evconnlistener* const listener =
+      evconnlistener_new_bind(base, on_connection, NULL, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE,
+                              SOMAXCONN, (struct sockaddr*)&at, sizeof at);
   if (listener == NULL ||
       getsockname(evconnlistener_get_fd(listener), (struct sockaddr*)&at, &length) != 0)
     return 1;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// A TCP echo server on libuv, in the manner of its guide: a buffer for each read, given back when it
-// has been written. Nothing bounds what a peer that does not read makes it keep. To be measured
+// A TCP echo server on libuv, in the manner of its guide: a buffer for each read, given back when
+// it has been written. Nothing bounds what a peer that does not read makes it keep. To be measured
 // beside ours.
 #include <signal.h>
 #include <stdio.h>
