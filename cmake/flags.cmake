@@ -40,6 +40,7 @@ if(HEADRACE_SANITIZE)
   # Not vptr: it opens a pipe to see whether an object is there, so without a free descriptor it takes good ones for bad.
   add_compile_options(-O1 -UNDEBUG -fsanitize=${HEADRACE_SANITIZE} -fno-sanitize=vptr -fno-sanitize-recover=all
     -fno-omit-frame-pointer)
+  add_compile_definitions(HEADRACE_SANITIZED)  # system_calls.cpp: the C library's functions, which sanitizers watch
   add_link_options(-fsanitize=${HEADRACE_SANITIZE})
 endif()
 

@@ -85,6 +85,9 @@ void close(SocketRecord* socket) noexcept;
 /// Whether `operation` finished at once. If not, its waiter is resumed from the engine's run(),
 /// never from in here.
 bool start(Operation& operation) noexcept;
+/// The same for the two that nearly all traffic is, without a deadline of their own.
+bool start_receive(Operation& operation) noexcept;
+bool start_send(Operation& operation) noexcept;
 
 /// The result of a finished operation, as the awaiting coroutine sees it. One specialization per
 /// result type.
@@ -123,7 +126,7 @@ class [[nodiscard]] Waiting {
 
 /// What `co_await` takes: one operation. Await it where it is made; it can be neither copied nor
 /// moved.
-template <class T>
+template <class T, bool (*kStart)(detail::Operation&) noexcept = detail::start>
 class [[nodiscard]] Awaitable {
  public:
   Awaitable(const detail::OperationType& what, detail::SocketRecord* on, Deadline until) noexcept
@@ -139,7 +142,7 @@ class [[nodiscard]] Awaitable {
     operation_.target = target;
   }
 
-  bool await_ready() noexcept { return detail::start(operation_); }
+  bool await_ready() noexcept { return kStart(operation_); }
   void await_suspend(std::coroutine_handle<> waiter) noexcept {
     operation_.waiter = waiter.address();
   }

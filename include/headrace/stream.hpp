@@ -49,7 +49,7 @@ class Stream {
     return {detail::receive_operation, socket_, deadline};
   }
   /// The same without a deadline of its own.
-  Awaitable<Result<Buffer>> receive() noexcept {
+  Awaitable<Result<Buffer>, detail::start_receive> receive() noexcept {
     return {detail::receive_operation, socket_, Deadline::never()};
   }
 
@@ -64,11 +64,11 @@ class Stream {
     return {detail::send_operation, socket_, deadline, bytes};
   }
   /// The same without a deadline of its own.
-  Awaitable<Result<>> send(ByteView bytes) noexcept {
+  Awaitable<Result<>, detail::start_send> send(ByteView bytes) noexcept {
     return {detail::send_operation, socket_, Deadline::never(), bytes};
   }
   /// The same for bytes just received: no view of them has to live in the caller's frame.
-  Awaitable<Result<>> send(const Buffer& bytes) noexcept {
+  Awaitable<Result<>, detail::start_send> send(const Buffer& bytes) noexcept {
     return {detail::send_operation, socket_, Deadline::never(), bytes};
   }
 

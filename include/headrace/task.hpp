@@ -60,18 +60,23 @@ struct PromiseBase : TaskState {
 
   // GCC 12 misplaces the promise in the frame of some coroutines that await in a condition and
   // declare no variable; resuming such a frame would jump anywhere. Declaring a variable avoids it.
+  // So each promise says where it is, in a field that it has no use for yet.
   struct Begin {
-    const PromiseBase* promise;
     bool await_ready() const noexcept { return false; }
     template <class Promise>
     void await_suspend(std::coroutine_handle<Promise> frame) const noexcept {
-      if (&frame.promise() != promise) [[unlikely]]
+      PromiseBase& promise = frame.promise();
+      if (promise.parent.address() != &promise) [[unlikely]]
         refuse_frame();
+      promise.parent = nullptr;
     }
     void await_resume() const noexcept {}
   };
 
-  Begin initial_suspend() const noexcept { return {this}; }
+  Begin initial_suspend() noexcept {
+    parent = std::coroutine_handle<>::from_address(this);
+    return {};
+  }
   Finish final_suspend() const noexcept { return {}; }
   /// Exceptions are for programming errors; none crosses a co_await.
   [[noreturn]] void unhandled_exception() const noexcept { std::terminate(); }

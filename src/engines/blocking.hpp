@@ -29,6 +29,8 @@ class BlockingEngine final : public EngineCore {
 
   [[nodiscard]] EngineKind kind() const noexcept override { return EngineKind::blocking; }
   bool start(Operation& operation) noexcept override;
+  bool start_receive(Operation& operation) noexcept override { return start(operation); }
+  bool start_send(Operation& operation) noexcept override { return start(operation); }
   bool not_yet(Operation&, Verdict) noexcept override { return true; }  // it never attempts
   Result<SocketRecord*> adopt(net::Socket socket, Transport transport) noexcept override;
   Result<SocketRecord*> borrow(int descriptor) noexcept override;

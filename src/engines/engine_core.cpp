@@ -123,6 +123,14 @@ Task<> linger(SocketRecord& socket) {
 
 bool start(Operation& operation) noexcept { return operation.socket->engine->start(operation); }
 
+bool start_receive(Operation& operation) noexcept {
+  return operation.socket->engine->start_receive(operation);
+}
+
+bool start_send(Operation& operation) noexcept {
+  return operation.socket->engine->start_send(operation);
+}
+
 SocketRecord* own_record(Engine& engine) noexcept {
   return &static_cast<EngineCore&>(engine).self();
 }

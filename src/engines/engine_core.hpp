@@ -59,6 +59,10 @@ class EngineCore : public Engine {
 
   /// Whether `operation` finished at once; else its waiter is resumed from run().
   virtual bool start(Operation& operation) noexcept = 0;
+  /// The same for a stream's receive and send without a deadline, which nearly all traffic is: an
+  /// engine may have a shorter way for them.
+  virtual bool start_receive(Operation& operation) noexcept { return start(operation); }
+  virtual bool start_send(Operation& operation) noexcept { return start(operation); }
   /// A first attempt came to `verdict`; the same answer as start(). Only for engines that attempt.
   virtual bool not_yet(Operation& operation, Verdict verdict) noexcept = 0;
   /// Takes the socket in: registers it, sets it blocking or not. On failure the socket is closed.

@@ -11,6 +11,7 @@
 // only on TCP, and only until an event tells of anything but data. Not here: trying and retrying
 // (readiness_operations.cpp).
 #include <array>
+#include <span>
 
 #include "engines/readiness_engine.hpp"
 
@@ -74,9 +75,9 @@ class EpollEdgeEngine final : public ReadinessEngine {
   }
 
   void dispatch() noexcept override {
-    for (std::size_t index = 0; index < count_; ++index) {
-      auto& socket = *static_cast<SocketRecord*>(events_[index].data.ptr);
-      const std::uint32_t told = events_[index].events;
+    for (const epoll_event& event : std::span{events_}.first(count_)) {
+      auto& socket = *static_cast<SocketRecord*>(event.data.ptr);
+      const std::uint32_t told = event.events;
       if (told == EPOLLIN) [[likely]]
         on_readable(socket);
       else

@@ -10,6 +10,7 @@
 // (EPOLLET), until somebody waits. A read that came short is believed: whatever lies behind it, an
 // urgent mark or a FIN, will be told. Not here: trying and retrying (readiness_engine.cpp).
 #include <array>
+#include <span>
 
 #include "engines/readiness_engine.hpp"
 
@@ -76,9 +77,9 @@ class EpollLevelEngine final : public ReadinessEngine {
   }
 
   void dispatch() noexcept override {
-    for (std::size_t index = 0; index < count_; ++index) {
-      auto& socket = *static_cast<SocketRecord*>(events_[index].data.ptr);
-      const std::uint32_t told = events_[index].events;
+    for (const epoll_event& event : std::span{events_}.first(count_)) {
+      auto& socket = *static_cast<SocketRecord*>(event.data.ptr);
+      const std::uint32_t told = event.events;
       if (told == EPOLLIN && socket.waiting[0] != nullptr) [[likely]]
         on_readable(socket);
       else

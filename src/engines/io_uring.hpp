@@ -21,6 +21,8 @@ class IoUringEngine final : public ReadinessEngine {
 
   [[nodiscard]] EngineKind kind() const noexcept override { return EngineKind::io_uring; }
   bool start(Operation& operation) noexcept override;
+  bool start_receive(Operation& operation) noexcept override { return start(operation); }
+  bool start_send(Operation& operation) noexcept override { return start(operation); }
 
  private:
   /// What a completion is about: the lowest bits of its `user_data`. Above them stands the address

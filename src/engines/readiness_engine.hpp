@@ -12,6 +12,7 @@
 #include <atomic>
 
 #include "engines/engine_core.hpp"
+#include "engines/stream_operations.hpp"
 #include "engines/timer_wheel.hpp"
 
 namespace headrace::detail {
@@ -36,6 +37,8 @@ class ReadinessEngine : public EngineCore {
   Result<> prepare() noexcept;
 
   bool start(Operation& operation) noexcept override;
+  bool start_receive(Operation& operation) noexcept override;
+  bool start_send(Operation& operation) noexcept override;
   bool not_yet(Operation& operation, Verdict verdict) noexcept final;
   Result<SocketRecord*> adopt(net::Socket socket, Transport transport) noexcept final;
   Result<SocketRecord*> borrow(int descriptor) noexcept final;
@@ -74,16 +77,20 @@ class ReadinessEngine : public EngineCore {
   /// `ready` are SocketRecord::Ready bits. Operations that finish resume their tasks from in here.
   void on_ready(SocketRecord& socket, unsigned ready) noexcept;
 
-  /// The same for the usual event, bytes to read: a path of its own, and the shortest.
+  /// The same for the usual event, bytes for a receive: a path of its own, and the shortest.
   [[gnu::always_inline]] void on_readable(SocketRecord& socket) noexcept {
-    socket.ready[0] =
-        true;  // until an attempt finds out otherwise: there may be more than one to accept
+    constexpr unsigned kUnusual = SocketRecord::kQueuedRead | SocketRecord::kWatched;
     Operation* const operation = socket.waiting[0];
-    if (operation == nullptr || (socket.flags & SocketRecord::kQueuedRead) != 0) [[unlikely]]
-      return;
-    const Verdict verdict = operation->type->attempt(*operation, socket);
-    if (verdict != Verdict::finished) [[unlikely]]
-      return retry_after(socket, 0, verdict);
+    if (operation == nullptr || operation->type != &receive_operation ||
+        (socket.flags & kUnusual) != 0) [[unlikely]]
+      return on_ready(socket, SocketRecord::kReadable);
+    BufferBlock* const block = buffers.take();
+    if (block == nullptr) [[unlikely]]
+      return retry_after(socket, 0, receive_nowhere(*operation, socket));
+    const std::int64_t answer = receive_into(*operation, socket, block);
+    if (answer <= 0) [[unlikely]]
+      return retry_after(socket, 0, end_receive(*operation, socket, answer));
+    (void)take_untold(*operation, socket, static_cast<std::uint32_t>(answer));
     socket.waiting[0] = nullptr;
     // A cancelled task does not come this way: its operation was queued.
     current_ = operation->task;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // The life of an operation under a readiness engine: try, wait, try again. The path of a usual
-// message is `start`, `park`, `on_readable` or `on_ready`, and the resumed task; everything that is
-// rare (a used-up turn, a cancel, a drain) stands apart from it.
+// message is `on_readable`, the resumed task, its `start_send` and its `start_receive`; everything
+// that is rare (a used-up turn, a cancel, a drain) stands apart from it.
 #include <cassert>
 #include <utility>
 
@@ -11,8 +11,39 @@
 
 namespace headrace::detail {
 
-// A usual message: start() a send, which finishes at once; start() a receive, which parks;
-// on_ready() and resume().
+// A usual message: a send finishes at once, and a receive that has nothing to read is noted down.
+// Nothing that may happen at every message is asked twice, so both have a function of their own.
+
+bool ReadinessEngine::start_send(Operation& operation) noexcept {
+  SocketRecord& socket = *operation.socket;
+  socket.active_at = now_;
+  if (--budget_ < 0) [[unlikely]]
+    return start_used_up(operation);
+  if (!socket.ready[1]) [[unlikely]]
+    return park(operation);
+  const Verdict verdict = send_now(operation, socket);
+  if (verdict == Verdict::finished) [[likely]]
+    return true;
+  return socket.engine->not_yet(operation, verdict);  // this engine; `this` need not be kept for it
+}
+
+bool ReadinessEngine::start_receive(Operation& operation) noexcept {
+  SocketRecord& socket = *operation.socket;
+  socket.active_at = now_;
+  if (--budget_ < 0) [[unlikely]]
+    return start_used_up(operation);
+  if (socket.ready[0]) return operation.type->start(operation, socket);
+  // While the server drains nothing is armed.
+  if (!socket.armed[0] || socket.timer.due > idle_due_) [[unlikely]]
+    return park(operation);
+  assert(socket.waiting[0] == nullptr && "one receive and one send at a time");
+  socket.waiting[0] = &operation;
+  operation.task = current_;
+  current_->waiting = &operation;
+  return false;
+}
+
+// Any other, and those with a deadline.
 
 bool ReadinessEngine::start(Operation& operation) noexcept {
   SocketRecord& socket = *operation.socket;

@@ -4,11 +4,13 @@
 // the answer means, and the same as a request to a completion engine. Nothing here waits but a call
 // on a blocking socket.
 //
-// Not here: deadlines and cancelling (an engine's business), operations that another task completes
-// (src/coro).
+// The usual course of receive and send is in stream_operations.hpp, where an engine's loop finds
+// it. Not here: deadlines and cancelling (an engine's business), operations that another task
+// completes (src/coro).
 #include <cerrno>
 
 #include "engines/engine_core.hpp"
+#include "engines/stream_operations.hpp"
 #include "headrace/connect.hpp"
 #include "headrace/listener.hpp"
 #include "net/accept_errors.hpp"
@@ -30,40 +32,7 @@ Verdict fail_operation(Operation& operation, SocketRecord& socket, std::int64_t 
 
 bool is_again(std::int64_t answer) noexcept { return answer == -EAGAIN || answer == -EWOULDBLOCK; }
 
-void tell_message(SocketRecord& socket, const Operation& operation) noexcept {
-  const Lease& lease = operation.lease;
-  const auto* const bytes = reinterpret_cast<const std::byte*>(lease.block) + lease.begin;
-  socket.engine->observer()->message(*socket.info, {bytes, lease.size});
-}
-
-// receive: recv(2) into a block of the engine's.
-
-[[gnu::cold]] Verdict end_receive(Operation& operation, SocketRecord& socket,
-                                  std::int64_t answer) noexcept {
-  BufferBlock* const block = operation.lease.block;
-  if (block != nullptr) block->pool->give(block);
-  if (answer == 0) {
-    note_failure(socket, Errc::end_of_stream);
-    return finish(operation, {"recv", 0, Errc::end_of_stream});
-  }
-  if (is_again(answer)) return must_wait(socket, WaitFor::readable);
-  if (answer == -EINTR) return Verdict::progressed;
-  return fail_operation(operation, socket, answer);
-}
-
-[[gnu::always_inline]] inline Verdict take_received(Operation& operation, SocketRecord& socket,
-                                                    std::int64_t answer) noexcept {
-  if (answer <= 0) return end_receive(operation, socket, answer);
-  operation.lease.begin = BufferPool::kHeadroom;
-  operation.lease.size = static_cast<std::uint32_t>(answer);
-  socket.ready[0] = answer >= socket.trusted_below;
-  ConnectionInfo& info = *socket.info;
-  add(info.received, static_cast<std::uint64_t>(answer));
-  add(info.messages, 1);
-  if ((socket.flags & SocketRecord::kWatched) != 0) [[unlikely]]
-    tell_message(socket, operation);
-  return finish(operation);
-}
+// receive and send: their usual course is in the header.
 
 Verdict absorb_receive(Operation& operation, SocketRecord& socket, std::int64_t answer) noexcept {
   return take_received(operation, socket, answer);
@@ -71,12 +40,9 @@ Verdict absorb_receive(Operation& operation, SocketRecord& socket, std::int64_t 
 
 Verdict attempt_receive(Operation& operation, SocketRecord& socket) noexcept {
   BufferBlock* const block = socket.engine->buffers.take();
-  operation.lease.block = block;
   if (block == nullptr) [[unlikely]]
-    return finish(operation, {"mmap", ENOMEM, Errc::out_of_memory});
-  return take_received(operation, socket,
-                       sys::recv(socket.descriptor, BufferPool::bytes_in(block),
-                                 BufferPool::kCapacity, socket.receive_flags));
+    return receive_nowhere(operation, socket);
+  return take_received(operation, socket, receive_into(operation, socket, block));
 }
 
 void describe_receive(const Operation&, const SocketRecord& socket, Submission& request) noexcept {
@@ -84,32 +50,12 @@ void describe_receive(const Operation&, const SocketRecord& socket, Submission& 
              socket.receive_flags};
 }
 
-// send: send(2) of what is left.
-
-[[gnu::always_inline]] inline Verdict take_sent(Operation& operation, SocketRecord& socket,
-                                                std::int64_t answer) noexcept {
-  const std::size_t left = operation.sending.size();
-  if (answer < 0) [[unlikely]] {
-    if (is_again(answer)) return must_wait(socket, WaitFor::writable);
-    if (answer == -EINTR) return Verdict::progressed;
-    return fail_operation(operation, socket, answer);
-  }
-  const auto gone = static_cast<std::size_t>(answer);
-  add(socket.info->sent, gone);
-  if (gone == left) [[likely]]
-    return finish(operation);
-  operation.sending = operation.sending.subspan(gone);
-  return Verdict::progressed;
-}
-
 Verdict absorb_send(Operation& operation, SocketRecord& socket, std::int64_t answer) noexcept {
   return take_sent(operation, socket, answer);
 }
 
 Verdict attempt_send(Operation& operation, SocketRecord& socket) noexcept {
-  return take_sent(operation, socket,
-                   sys::send(socket.descriptor, operation.sending.data(), operation.sending.size(),
-                             MSG_NOSIGNAL));
+  return send_now(operation, socket);
 }
 
 void describe_send(const Operation& operation, const SocketRecord& socket,
@@ -205,6 +151,39 @@ void describe_ready(const Operation&, const SocketRecord& socket, Submission& re
 }
 
 }  // namespace
+
+// What is rare about receive and send. Whatever the failure, another attempt tells at once what
+// there is to tell: the kernel will not speak of it again.
+
+[[gnu::cold]] void tell_message(SocketRecord& socket, const Operation& operation) noexcept {
+  const Lease& lease = operation.lease;
+  const auto* const bytes = reinterpret_cast<const std::byte*>(lease.block) + lease.begin;
+  socket.engine->observer()->message(*socket.info, {bytes, lease.size});
+}
+
+[[gnu::cold]] Verdict receive_nowhere(Operation& operation, SocketRecord& socket) noexcept {
+  socket.ready[0] = true;
+  return finish(operation, {"mmap", ENOMEM, Errc::out_of_memory});
+}
+
+[[gnu::cold]] Verdict end_receive(Operation& operation, SocketRecord& socket,
+                                  std::int64_t answer) noexcept {
+  BufferBlock* const block = operation.lease.block;
+  if (block != nullptr) block->pool->give(block);
+  if (is_again(answer)) return must_wait(socket, WaitFor::readable);
+  socket.ready[0] = true;
+  if (answer == -EINTR) return Verdict::progressed;
+  if (answer != 0) return fail_operation(operation, socket, answer);
+  note_failure(socket, Errc::end_of_stream);
+  return finish(operation, {"recv", 0, Errc::end_of_stream});
+}
+
+[[gnu::cold]] Verdict end_send(Operation& operation, SocketRecord& socket,
+                               std::int64_t answer) noexcept {
+  if (is_again(answer)) return must_wait(socket, WaitFor::writable);
+  if (answer == -EINTR) return Verdict::progressed;
+  return fail_operation(operation, socket, answer);
+}
 
 const OperationType receive_operation{"recv",
                                       WaitFor::readable,

@@ -28,6 +28,60 @@ Value checked(Value result) noexcept {
 
 }  // namespace
 
+// What a loop calls at every message goes straight to the kernel, where we know its convention. The
+// C library's functions for it are cancellation points: they look whether the process has threads,
+// and if it has, write to the thread's cancellation state, locked, before the call and after it.
+// Nobody cancels threads here. It also leaves the caller its registers: 28 instructions less an
+// echo. Sanitizers watch the library's functions, so there it stays with those.
+#if defined(__x86_64__) && defined(__LP64__) && !defined(HEADRACE_SANITIZED)
+
+namespace {
+
+/// The fifth argument is 0, and a sixth is not looked at by the calls below: it is the length of an
+/// address that is not there.
+[[gnu::always_inline]] inline long ask_kernel(long call, int descriptor, const void* memory,
+                                              std::size_t size, int flags) noexcept {
+  register long fourth __asm__("r10") = flags;
+  register long fifth __asm__("r8") = 0;
+  long answer = call;
+  __asm__ volatile("syscall"
+                   : "+a"(answer)
+                   : "D"(long{descriptor}), "S"(memory), "d"(size), "r"(fourth), "r"(fifth)
+                   : "rcx", "r11", "memory");
+  return answer;
+}
+
+}  // namespace
+
+ssize_t recv(int descriptor, void* bytes, std::size_t size, int flags) noexcept {
+  return ask_kernel(SYS_recvfrom, descriptor, bytes, size, flags);
+}
+
+ssize_t send(int descriptor, const void* bytes, std::size_t size, int flags) noexcept {
+  return ask_kernel(SYS_sendto, descriptor, bytes, size, flags);
+}
+
+int epoll_wait(int interest_list, epoll_event* events, int capacity, int timeout_ms) noexcept {
+  const auto size = static_cast<std::size_t>(capacity);
+  return static_cast<int>(ask_kernel(SYS_epoll_wait, interest_list, events, size, timeout_ms));
+}
+
+#else
+
+ssize_t recv(int descriptor, void* bytes, std::size_t size, int flags) noexcept {
+  return checked(::recv(descriptor, bytes, size, flags));
+}
+
+ssize_t send(int descriptor, const void* bytes, std::size_t size, int flags) noexcept {
+  return checked(::send(descriptor, bytes, size, flags));
+}
+
+int epoll_wait(int interest_list, epoll_event* events, int capacity, int timeout_ms) noexcept {
+  return checked(::epoll_wait(interest_list, events, capacity, timeout_ms));
+}
+
+#endif
+
 int socket(int domain, int type, int protocol) noexcept {
   return checked(::socket(domain, type, protocol));
 }
@@ -63,14 +117,6 @@ int setsockopt(int descriptor, int level, int name, const void* value, socklen_t
 }
 
 int shutdown(int descriptor, int how) noexcept { return checked(::shutdown(descriptor, how)); }
-
-ssize_t recv(int descriptor, void* bytes, std::size_t size, int flags) noexcept {
-  return checked(::recv(descriptor, bytes, size, flags));
-}
-
-ssize_t send(int descriptor, const void* bytes, std::size_t size, int flags) noexcept {
-  return checked(::send(descriptor, bytes, size, flags));
-}
 
 ssize_t recvmsg(int descriptor, msghdr* message, int flags) noexcept {
   return checked(::recvmsg(descriptor, message, flags));
@@ -164,10 +210,6 @@ int epoll_create1(int flags) noexcept { return checked(::epoll_create1(flags)); 
 
 int epoll_ctl(int interest_list, int action, int descriptor, epoll_event* event) noexcept {
   return checked(::epoll_ctl(interest_list, action, descriptor, event));
-}
-
-int epoll_wait(int interest_list, epoll_event* events, int capacity, int timeout_ms) noexcept {
-  return checked(::epoll_wait(interest_list, events, capacity, timeout_ms));
 }
 
 int futex_wait(const void* word, std::uint32_t expected, const timespec* timeout) noexcept {
