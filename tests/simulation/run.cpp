@@ -132,8 +132,9 @@ void Run::invite_peers() {
   const std::int64_t within = random.up_to(200 * kMillisecond);
   const std::int64_t room = random.one_in(4) ? 300'000 : 30'000;
   for (std::int64_t index = 0; index < count; ++index) {
-    const Capacities capacities{static_cast<std::uint64_t>(random.up_to(room)),
-                                static_cast<std::uint64_t>(random.up_to(room))};
+    Capacities capacities{static_cast<std::uint64_t>(random.up_to(room)),
+                          static_cast<std::uint64_t>(random.up_to(room))};
+    if (random.one_in(8)) capacities.receive = 200'000;  // more than one receive brings
     auto peer = std::make_unique<Peer>(kernel_, static_cast<std::uint32_t>(index + 1),
                                        Peer::any(random), capacities);
     kernel_.call_at(*peer, kernel_.now + random.between(0, within));
