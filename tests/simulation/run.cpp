@@ -102,9 +102,12 @@ class Run final : public ServerEvents, public ControlSource, public Actor {
   [[nodiscard]] bool has_own_patience() const noexcept {
     return setting_.echo == Setting::Echo::patient;
   }
-  /// Whether `silence` is so long that a connection may be given up.
+  /// Whether `silence` is so long that a connection may be given up. Known limit of the engines: a
+  /// byte restarts the idle timeout when the next operation begins, so that of two tasks one can
+  /// time out although the other's long wait has just brought something.
   [[nodiscard]] bool is_long(std::int64_t silence) const noexcept {
-    return has_own_patience() || silence >= kernel_.idle_timeout - kMillisecond;
+    return has_own_patience() || setting_.echo == Setting::Echo::relay ||
+           silence >= kernel_.idle_timeout - kMillisecond;
   }
   void complain(const Connection& stream, const std::string& what) noexcept {
     kernel_.complain("peer " + std::to_string(stream.number()) + ": " + what);
