@@ -14,6 +14,7 @@ Habits Peer::any(Random& random) noexcept {
   habits.most_sent = random.up_to(100'000);
   habits.most_taken = random.up_to(100'000);
   habits.most_paused = random.up_to(3'000'000);
+  if (random.one_in(8)) habits.most_sent = 400'000;  // all that there is room for
   // Whoever says a lot or hears a lot does so in a few hundred pieces, not in a hundred thousand.
   const auto least = static_cast<std::int64_t>(habits.bytes / 100 + 1);
   habits.most_sent = std::max(habits.most_sent, least);

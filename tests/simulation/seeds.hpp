@@ -15,6 +15,8 @@ struct PastBug {
   const char* what;
 };
 
-constexpr std::array<PastBug, 0> kPastBugs{};
+constexpr std::array kPastBugs{
+    PastBug{2, "a timer wheel that had become empty kept the loop turning"},
+    PastBug{262, "epoll-edge: a task timed out while the other's send had just ended"}};
 
 }  // namespace headrace::simulation
