@@ -273,10 +273,16 @@ class DishonestServers(unittest.TestCase):
             self.assertGreaterEqual(done.report["messages"], 4999)
 
     def test_a_server_that_closes_is_counted(self):
+        gone = threading.Event()  # the others must not do all the work before
+
         def serve(peer, number):
             for chunk in receive_all(peer):
+                if number != 1:
+                    gone.wait(PATIENCE)
                 peer.sendall(chunk)
                 if number == 1:
+                    peer.shutdown(socket.SHUT_RDWR)
+                    gone.set()
                     return
 
         with Server(serve) as server:
