@@ -124,7 +124,8 @@ void Server::start(const ModelInfo& model, const Setup& setup) {
   const auto doors = static_cast<std::int64_t>(setup.listen.size());
   wait_until("the server listens", [&] {
     if (report_->doors >= doors) return true;
-    if (has_ended()) give_up("the server ended before it listened");
+    // It may have listened and ended between two looks.
+    if (has_ended() && report_->doors < doors) give_up("the server ended before it listened");
     return false;
   });
 }

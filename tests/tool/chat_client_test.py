@@ -126,6 +126,14 @@ class OnATerminal(unittest.TestCase):
     def type(self, *keys):
         self.tmux("send-keys", *keys)
 
+    def wait_for_width(self, columns):
+        """tmux tells the program a moment after it has laid out its lines anew."""
+        until = time.monotonic() + PATIENCE
+        with open(self.tmux("display-message", "-p", "#{pane_tty}").strip(), "rb") as terminal:
+            while os.get_terminal_size(terminal.fileno()).columns != columns:
+                self.assertLess(time.monotonic(), until, "the terminal's size has not come")
+                time.sleep(0.02)  # between two looks
+
     def test_typing_while_others_talk(self):
         self.type("-l", "half a 漢字 line")
         self.sees("> half a 漢字 line")
@@ -231,12 +239,16 @@ class OnATerminal(unittest.TestCase):
         self.sees(whole[:60].rstrip(), whole[60:].rstrip())
         for columns in (40, 70):
             self.tmux("resize-window", "-x", str(columns), "-y", "20")
+            self.wait_for_width(columns)
+            self.type("-l", "x")  # when it is there, the new size has been taken note of
+            whole += "x"
+            lines = [whole[at:at + columns].rstrip() for at in range(0, len(whole), columns)]
+            self.sees(*lines)
             self.ann.say(f"hello {columns}")
-            self.sees(f"<ann> hello {columns}", *(whole[at:at + columns].rstrip()
-                                                  for at in range(0, len(whole), columns)))
+            self.sees(f"<ann> hello {columns}", *lines)
             self.assertEqual(sum("> word" in line for line in self.screen()), 1)
         self.type("Enter")
-        self.ann.hears(self, "<bob> " + "word " * 14)
+        self.ann.hears(self, "<bob> " + whole[2:])
 
     def test_the_terminal_goes_away(self):
         pane = self.tmux("display-message", "-p", "#{pane_pid}").strip()

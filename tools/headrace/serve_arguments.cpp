@@ -23,9 +23,8 @@ constexpr std::string_view kExamples =
 std::string model_names() {
   std::string text = "\nModels:";
   for (const ModelInfo& model : all_models())
-    text += fmt::format("{} {}{}", model.name == "polling" ? "\n       " : "", model.name,
-                        model.built ? "" : "*");
-  return text + "\n         (* not in this version yet; 'headrace models' says more)\n";
+    text += fmt::format("{} {}", model.name == "polling" ? "\n       " : "", model.name);
+  return text + "\n         ('headrace models' says more)\n";
 }
 
 void add_serve_options(Options& options, ServeArguments& to) {
