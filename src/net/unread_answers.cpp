@@ -89,8 +89,8 @@ bool UnreadAnswers::take_answer() noexcept {
   }
 }
 
-void UnreadAnswers::note(const void* socket) noexcept {
-  const auto* const message = static_cast<const nlmsghdr*>(socket);
+void UnreadAnswers::note(const void* row) noexcept {
+  const auto* const message = static_cast<const nlmsghdr*>(row);
   std::string_view name;
   bool is_ours = false;
   bool has_unread = false;

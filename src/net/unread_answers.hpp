@@ -30,7 +30,7 @@ class UnreadAnswers {
   void look_at_peers() noexcept;
   [[nodiscard]] bool ask() noexcept;
   [[nodiscard]] bool take_answer() noexcept;
-  void note(const void* message) noexcept;
+  void note(const void* row) noexcept;
 
   int server_;
   Socket netlink_{-1};  // once it was needed
