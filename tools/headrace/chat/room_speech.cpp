@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "services/chat/lines.hpp"
 #include "services/chat/names.hpp"
@@ -101,13 +103,15 @@ Speech::Saying RoomSpeech::change_nick(std::string_view nick) {
 
 std::string RoomSpeech::who() const {
   constexpr std::size_t kMost = 100;
-  std::size_t count = 1;
-  std::string names = nick_ + " (you)";
-  for (const auto& member : members_) {
-    if (member.second.has_left) continue;
-    if (++count <= kMost) names.append(" ").append(shown_nick(member));
-  }
-  return fmt::format("-- heard so far ({}): {}{}", count, names, count > kMost ? " ..." : "");
+  std::vector<std::string> others;
+  for (const auto& member : members_)
+    if (!member.second.has_left) others.push_back(shown_nick(member));
+  std::ranges::sort(others);  // `members_` is in the order of numbers that say nothing
+  const std::size_t count = others.size() + 1;
+  if (count > kMost) others.resize(kMost - 1);
+  return fmt::format("-- heard so far ({}): {} (you){}{}{}", count, nick_,
+                     others.empty() ? "" : " ", fmt::join(others, " "),
+                     count > kMost ? " ..." : "");
 }
 
 // Hearing.
