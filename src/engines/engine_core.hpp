@@ -173,4 +173,7 @@ Result<std::unique_ptr<EngineCore>> make_io_uring_engine();
 /// Fails with `not_supported` where the kernel lacks what that kind needs.
 Result<std::unique_ptr<EngineCore>> make_engine(EngineKind kind);
 
+/// Whether one can be made here and now. Leaves nothing behind that disturbs the caller's thread.
+Result<> try_engine(EngineKind kind) noexcept;
+
 }  // namespace headrace::detail

@@ -25,4 +25,33 @@ Result<std::unique_ptr<EngineCore>> make_engine(EngineKind kind) {
   return fail(Errc::not_supported, "there is no such engine");
 }
 
+namespace {
+
+struct Trial {
+  EngineKind kind;
+  Result<> result{};
+};
+
+void* make_one(void* argument) noexcept {
+  auto& trial = *static_cast<Trial*>(argument);
+  const auto engine = Engine::create(trial.kind);
+  if (!engine) trial.result = std::unexpected(engine.error());
+  return nullptr;
+}
+
+}  // namespace
+
+Result<> try_engine(EngineKind kind) noexcept {
+  Trial trial{kind};
+  // The kernel takes a ring apart after it has been closed, and interrupts the thread that used it:
+  // a call of the caller's that is blocked by then would fail with EINTR, for no signal.
+  const bool apart = kind == EngineKind::io_uring;
+  pthread_t thread{};
+  if (apart && sys::create_thread(&thread, make_one, &trial) == 0)
+    (void)sys::join_thread(thread);  // it has been made, and ends by itself
+  else
+    (void)make_one(&trial);
+  return trial.result;
+}
+
 }  // namespace headrace::detail

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "engines/engine_core.hpp"
 #include "headrace/model.hpp"
-#include "net/system_calls.hpp"
 
 namespace headrace {
 
@@ -82,34 +82,9 @@ std::string_view to_text(LauncherKind launcher) noexcept {
   return "";
 }
 
-namespace {
-
-struct Trial {
-  EngineKind kind;
-  Result<> result{};
-};
-
-void* make_one(void* argument) noexcept {
-  auto& trial = *static_cast<Trial*>(argument);
-  const auto engine = Engine::create(trial.kind);
-  if (!engine) trial.result = std::unexpected(engine.error());
-  return nullptr;
-}
-
-}  // namespace
-
 Result<> can_run(Model model) noexcept {
   if (!info(model).built) return fail(Errc::not_supported, "not in this version of headrace yet");
-  Trial trial{info(model).engine};
-  // The kernel takes a ring apart after it has been closed, and interrupts the thread that used it:
-  // a call of the caller's that is blocked by then would fail with EINTR, for no signal.
-  const bool apart = trial.kind == EngineKind::io_uring;
-  pthread_t thread{};
-  if (apart && sys::create_thread(&thread, make_one, &trial) == 0)
-    (void)sys::join_thread(thread);  // it has been made, and ends by itself
-  else
-    (void)make_one(&trial);
-  return trial.result;
+  return detail::try_engine(info(model).engine);
 }
 
 }  // namespace headrace
