@@ -44,6 +44,35 @@ class Datagrams(unittest.TestCase):
         self.assertEqual(done.report["messages"], 50)
         self.assertEqual(done.report["datagrams"]["repeated"], 1)
 
+    def test_a_second_copy_may_come_behind_the_next_question(self):
+        copies = []
+
+        def answer(number, one):
+            if number == 7:
+                copies.append(one)
+            return [copies.pop(), one] if number == 8 else [one]
+
+        with DatagramServer(answer) as server:
+            done = bench(server.address, "-c", 1, "-n", 50, *SURE)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.report["datagrams"]["repeated"], 1)
+        self.assertEqual(done.report["datagrams"]["late"], 0)
+
+    def test_what_comes_late_and_twice_was_late_once(self):
+        held = []
+
+        def answer(number, one):
+            if number == 3:
+                held.append(one)
+                return []
+            return [held[0], held.pop(), one] if held else [one]
+
+        with DatagramServer(answer) as server:
+            done = bench(server.address, "-c", 1, "-n", 20, "--timeout", "2s")
+        self.assertEqual(done.report["datagrams"]["late"], 1)
+        self.assertEqual(done.report["datagrams"]["repeated"], 1)
+        self.assertEqual(done.report["errors_by_kind"], {"lost": 1})
+
     def test_what_comes_late_was_lost(self):
         held = []
 

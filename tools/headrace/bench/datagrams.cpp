@@ -175,7 +175,12 @@ bool Datagrams::send_one(std::size_t index, std::size_t place) {
     size = send();
   }
   if (size == -EAGAIN || size == -ENOBUFS) return false;
-  slot = {.number = number, .state = Slot::State::waiting, .begun = time, .sent = time};
+  const std::uint32_t came = slot.state == Slot::State::answered ? 1 : 0;
+  slot = {.number = number,
+          .state = Slot::State::waiting,
+          .answered = slot.answered << 1 | came,
+          .begun = time,
+          .sent = time};
   if (is_open_loop()) slot.begun = schedule_.due(peer.begun++ * busy_ + index);
   ++peer.waiting;
   ++outstanding_;
@@ -214,14 +219,7 @@ void Datagrams::take(std::size_t index, ByteView datagram) {
     return result_.problems.add(Problem::surplus);
   }
   Slot& slot = slots_of(index)[place];
-  if (number < slot.number || slot.state == Slot::State::lost) {
-    ++result_.datagrams.late;
-    return;
-  }
-  if (slot.state != Slot::State::waiting) {
-    ++result_.datagrams.repeated;
-    return;
-  }
+  if (number < slot.number || slot.state != Slot::State::waiting) return take_again(slot, number);
   if (options_.verify && !is_as_sent(index, number, datagram))
     result_.problems.add(Problem::corrupt);
   slot.state = Slot::State::answered;
@@ -235,6 +233,22 @@ void Datagrams::take(std::size_t index, ByteView datagram) {
   peers_[index].answered = true;
   ++result_.messages;
   result_.latency.record(static_cast<std::uint64_t>(std::max<std::int64_t>(now_ - slot.begun, 0)));
+}
+
+// An answer to what was answered before, or given up. The second copy may also meet the datagram
+// that took the place of its own; one from so long ago that nobody remembers was late in any case.
+void Datagrams::take_again(Slot& slot, std::uint32_t number) {
+  constexpr std::uint32_t kRemembered = 32;
+  if (number == slot.number) {
+    const bool was_lost = slot.state == Slot::State::lost;
+    if (was_lost) slot.state = Slot::State::answered;
+    ++(was_lost ? result_.datagrams.late : result_.datagrams.repeated);
+    return;
+  }
+  const std::uint32_t ago = slot.number - 1 - number;
+  const std::uint32_t bit = ago < kRemembered ? std::uint32_t{1} << ago : 0;
+  ++((slot.answered & bit) != 0 ? result_.datagrams.repeated : result_.datagrams.late);
+  slot.answered |= bit;
 }
 
 bool Datagrams::is_as_sent(std::size_t index, std::uint32_t number, ByteView datagram) const {

@@ -42,12 +42,13 @@ class Datagrams final : public Traffic {
 
  private:
   /// A place for one datagram under way. The number it sends counts up, so that an answer to an
-  /// earlier one is known.
+  /// earlier one is known; `answered` tells whether that came too late or for the second time.
   struct Slot {
     enum class State : std::uint8_t { free, waiting, answered, lost };
     std::uint32_t number = 0;
     State state = State::free;
-    std::int64_t begun = 0;  // when it was sent, or due
+    std::uint32_t answered = 0;  // bit n: the one numbered `number - 1 - n` was
+    std::int64_t begun = 0;      // when it was sent, or due
     std::int64_t sent = 0;
   };
   struct Peer {
@@ -71,6 +72,7 @@ class Datagrams final : public Traffic {
   [[nodiscard]] bool send_one(std::size_t peer, std::size_t slot);
   void receive(std::size_t peer);
   void take(std::size_t peer, ByteView datagram);
+  void take_again(Slot& slot, std::uint32_t number);
   [[nodiscard]] bool is_as_sent(std::size_t peer, std::uint32_t number, ByteView datagram) const;
   void lose_overdue(std::int64_t sent_before);
   [[nodiscard]] std::uint32_t place_of(std::size_t peer, std::uint32_t number) const noexcept;
