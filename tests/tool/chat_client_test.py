@@ -302,6 +302,7 @@ class OnATerminal(unittest.TestCase):
         self.tmux("respawn-pane", "-k", f"{PROGRAM} chat {self.server.port} --nick bob; "
                   "stty -a | tr ' ' '\\n' | grep -x icanon\\;\\*; exec cat")
         self.ann.hears(self, "-- bob is here")
+        self.sees("-- in lobby (2): ann bob", ">")  # what is typed before may be flushed
         self.type("C-d")
         self.ann.hears(self, "-- bob has left")
         self.sees("icanon")
