@@ -174,20 +174,29 @@ class Talk {
   Clock::time_point asked_;
 };
 
-/// As the other attempts below: false when it was held up, and must be made again.
-bool closes_the_idle_one_only(const ModelInfo& model) {
-  constexpr auto kIdle = 500ms;
-  Server server{model, {.options = {.idle_timeout = Deadline::after(kIdle)}}};
+using Attempt = bool (*)(const ModelInfo& model, std::chrono::milliseconds idle);
+
+/// Attempts tell whether nobody was held up; else there is another, with more time.
+void try_until_undisturbed(const ModelInfo& model, Attempt attempt,
+                           std::chrono::milliseconds idle) {
+  while (!attempt(model, idle)) {
+    idle *= 2;
+    ASSERT_LT(idle, 20s) << "somebody is held up every time";
+  }
+}
+
+bool closes_the_idle_one_only(const ModelInfo& model, std::chrono::milliseconds idle_for) {
+  Server server{model, {.options = {.idle_timeout = Deadline::after(idle_for)}}};
   const auto began = Clock::now();
   Client active{server.address()};
   Client idle{server.address()};
-  Talk talk{active, kIdle, began};
-  Talk hello{idle, kIdle, began};
+  Talk talk{active, idle_for, began};
+  Talk hello{idle, idle_for, began};
   if (!hello.goes_on()) return false;
   do {
     if (!talk.goes_on()) return false;
   } while (idle.hears_nothing_for(20));
-  EXPECT_GE(Clock::now() - began, kIdle);
+  EXPECT_GE(Clock::now() - began, idle_for);
   EXPECT_EQ(idle.receive_until_end(), "");
   if (!talk.goes_on()) return false;
   active.close();
@@ -199,18 +208,17 @@ bool closes_the_idle_one_only(const ModelInfo& model) {
 }
 
 CONFORMANCE("the idle timeout closes the idle client only", several_at_once("two at once")) {
-  wait_until("nobody is held up", [&] { return closes_the_idle_one_only(model); });
+  try_until_undisturbed(model, closes_the_idle_one_only, 500ms);
 }
 
-bool counts_from_the_last_byte(const ModelInfo& model) {
-  constexpr auto kIdle = 300ms;
-  Server server{model, {.options = {.idle_timeout = Deadline::after(kIdle)}}};
+bool counts_from_the_last_byte(const ModelInfo& model, std::chrono::milliseconds idle) {
+  Server server{model, {.options = {.idle_timeout = Deadline::after(idle)}}};
   const auto began = Clock::now();
   Client client{server.address()};
-  Talk talk{client, kIdle, began};
+  Talk talk{client, idle, began};
   for (int left = 6; left != 0; --left) {  // longer than the timeout in all
     if (!talk.goes_on()) return false;
-    (void)client.hears_nothing_for(100);
+    (void)client.hears_nothing_for(static_cast<int>(idle / 3ms));
   }
   EXPECT_EQ(client.receive_until_end(), "");
   client.close();
@@ -219,7 +227,7 @@ bool counts_from_the_last_byte(const ModelInfo& model) {
 }
 
 CONFORMANCE("the idle timeout counts from the last byte, and is counted") {
-  wait_until("nobody is held up", [&] { return counts_from_the_last_byte(model); });
+  try_until_undisturbed(model, counts_from_the_last_byte, 300ms);
 }
 
 constexpr std::size_t kLong =
@@ -239,10 +247,9 @@ CONFORMANCE("a client that reads nothing is idle") {
   EXPECT_EQ(server.stop().timed_out, 1U);
 }
 
-bool serves_who_reads_slowly(const ModelInfo& model) {
-  constexpr auto kIdle = 800ms;
+bool serves_who_reads_slowly(const ModelInfo& model, std::chrono::milliseconds idle) {
   Server server{model,
-                {.service = send_at_length, .options = {.idle_timeout = Deadline::after(kIdle)}}};
+                {.service = send_at_length, .options = {.idle_timeout = Deadline::after(idle)}}};
   Clock::time_point read = Clock::now();
   Client client{server.address(), {.kernel_buffers = 16384}};
   std::string all;
@@ -250,12 +257,13 @@ bool serves_who_reads_slowly(const ModelInfo& model) {
     try {
       all += client.receive(kLong / 200);
     } catch (const std::runtime_error&) {
-      EXPECT_GE(Clock::now() - read, kIdle / 2) << "closed, though it was not idle";
+      EXPECT_GE(Clock::now() - read, idle / 2) << "closed, though it was not idle";
       return false;
     }
     const auto before = std::exchange(read, Clock::now());
-    if (read - before >= kIdle / 2) return false;
-    if (all.size() < kLong / 8) (void)::poll(nullptr, 0, 50);  // 25 times: longer than the timeout
+    if (read - before >= idle / 2) return false;
+    // 25 times: longer than the timeout.
+    if (all.size() < kLong / 8) (void)::poll(nullptr, 0, static_cast<int>(idle / 16ms));
   }
   EXPECT_EQ(client.receive_until_end(), "");
   EXPECT_TRUE(same(all, bytes_of_size(kLong)));
@@ -265,7 +273,7 @@ bool serves_who_reads_slowly(const ModelInfo& model) {
 }
 
 CONFORMANCE("a client that reads slowly is not idle") {
-  wait_until("nobody is held up", [&] { return serves_who_reads_slowly(model); });
+  try_until_undisturbed(model, serves_who_reads_slowly, 800ms);
 }
 
 CONFORMANCE("descriptors, children and threads are back at their level after many clients") {

@@ -40,7 +40,8 @@ std::size_t number_in(const Path& file, std::string_view key) {
   return 0;
 }
 
-/// The fields of a file /proc/.../stat behind the name, which may hold blanks: the first is the state.
+/// The fields of a file /proc/.../stat behind the name, which may hold blanks: the first is the
+/// state.
 std::vector<std::string> fields_in(const Path& stat) {
   std::ifstream file{stat};
   std::string line;
