@@ -33,7 +33,7 @@ namespace {
 using namespace tcp_state;
 
 constexpr std::size_t kBatch = 4096;           // segments between two looks at signals
-constexpr std::size_t kBatchesAtTheEnd = 8;    // what had come by then, which a ring can hold
+constexpr std::size_t kBatchesAtTheEnd = 4;    // what had come by then: what the ring can hold
 constexpr int kLookAtOwnersMs = 100;           // with `pid N`
 constexpr std::size_t kMostKnown = 1U << 16U;  // ports of a process
 
