@@ -218,6 +218,17 @@ class Events(unittest.TestCase):
         self.assertIn("this would give what is missing: sudo setcap "
                       f"{capabilities} {os.path.realpath(PROGRAM)}\n", said)
 
+    def test_who_may_look_at_other_processes_is_a_matter_of_one_capability(self):
+        """Of no other, nor of who one is: what setcap gives is not asked for again."""
+        for lacks in ("-sys_ptrace", "-net_admin"):
+            through = ("setpriv", "--bounding-set=" + lacks, "--inh-caps=" + lacks, "--")
+            with self.subTest(lacks), Watching(through=through) as watch:
+                until(watch.lines, "the first look")
+                said = watch.end()[1]
+                told = lacks == "-sys_ptrace"
+                self.assertEqual("other users' processes are not named" in said, told, said)
+                self.assertEqual("this would give what is missing" in said, told, said)
+
     def test_packets_tell_what_is_shorter_than_a_look(self):
         sockets = Sockets()
         self.addCleanup(sockets.close)
