@@ -206,8 +206,9 @@ std::shared_ptr<const SharedText> Session::next() {
   if (mail.text.empty() && left_rooms_.empty() && room_ != nullptr) batch = room_->next(kBatch);
 
   const std::uint64_t skipped = mail.skipped + batch.skipped + std::exchange(forgone_, 0);
-  counters_.delivered += batch.lines;
-  counters_.skipped += skipped;
+  // All workers write to these: not for nothing.
+  if (batch.lines != 0) counters_.delivered += batch.lines;
+  if (skipped != 0) counters_.skipped += skipped;
   if (skipped == 0 && mail.text.empty()) {
     const bool is_last = batch.text == nullptr && left_ && quit_;
     // Not through the mailbox: it would overtake what the room still has for the member.
