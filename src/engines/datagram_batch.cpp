@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include "engines/datagram_control.hpp"
 #include "engines/engine_core.hpp"
@@ -23,6 +24,18 @@ constexpr unsigned kTries = 100;
 // usual send buffer of 208 KiB, in which a datagram takes more room than its bytes.
 constexpr std::size_t kPartOfUnixBuffer = 32UZ * 1024;
 constexpr std::size_t kUnixOverhead = 1024;
+
+/// Whether both go to the same receiver from the same address. IPv4 in line, as most is.
+bool is_same_way(const DatagramHead& a, const DatagramHead& b) noexcept {
+  if (!(a.host == b.host)) return false;
+  if (a.sender.size() != sizeof(sockaddr_in) || b.sender.size() != sizeof(sockaddr_in))
+    return a.sender == b.sender;
+  return std::memcmp(a.sender.data(), b.sender.data(), sizeof(sockaddr_in)) == 0;
+}
+
+iovec as_iovec(const Lease& lease) noexcept {
+  return {reinterpret_cast<std::byte*>(lease.block) + lease.begin, lease.size};
+}
 
 // Within one Ethernet frame, with the headers of IPv6: a longer one would have to be a datagram in
 // fragments, which are not made here.
@@ -43,40 +56,45 @@ bool needs_no_turn(const Operation& operation) noexcept {
   return operation.type == &post_operation;
 }
 
+DatagramBatch::DatagramBatch(SocketRecord& socket) noexcept : socket_{socket} {
+  for (unsigned index = 0; index < kMost; ++index)
+    inbox_.messages[index] = {receiving(inbox_.bytes[index], inbox_.controls[index]), 0};
+}
+
 DatagramBatch::~DatagramBatch() {
   if (has_posted()) send_posted();
   for (unsigned index = 0; index < posted_; ++index) drop(to_send_[index]);
   while (has_received()) give_back(take().block);
 }
 
-unsigned DatagramBatch::take_blocks(std::array<BufferBlock*, kMost>& blocks) const noexcept {
-  unsigned taken = 0;
-  while (taken < wanted_ && (blocks[taken] = socket_.engine->buffers.take()) != nullptr) ++taken;
-  return taken;
+unsigned DatagramBatch::offer_blocks() noexcept {
+  for (unsigned index = 0; index < wanted_; ++index) {
+    BufferBlock* const block = socket_.engine->buffers.take();
+    if (block == nullptr) return index;
+    inbox_.blocks[index] = block;
+    receive_into(block, inbox_.messages[index].msg_hdr);
+  }
+  return wanted_;
 }
 
 int DatagramBatch::read_ahead() noexcept {
-  std::array<BufferBlock*, kMost> blocks;
-  std::array<iovec, kMost> bytes;
-  std::array<mmsghdr, kMost> messages;
-  std::array<ReceivedControl, kMost> controls;
-  const unsigned taken = take_blocks(blocks);
-  if (taken == 0) return -ENOMEM;
-  for (unsigned index = 0; index < taken; ++index)
-    messages[index] = {receiving_into(blocks[index], bytes[index], controls[index]), 0};
-  const int answer = sys::recvmmsg(socket_.descriptor, messages.data(), taken, MSG_DONTWAIT);
+  const unsigned offered = offer_blocks();
+  if (offered == 0) return -ENOMEM;
+  const int answer =
+      sys::recvmmsg(socket_.descriptor, inbox_.messages.data(), offered, MSG_DONTWAIT);
   const auto received = static_cast<unsigned>(std::max(answer, 0));
   // In this order the pool lends those first that were written to last.
-  for (unsigned index = taken; index-- > received;) give_back(blocks[index]);
+  for (unsigned index = offered; index-- > received;) give_back(inbox_.blocks[index]);
   for (unsigned index = 0; index < received; ++index) {
-    take_head(blocks[index], messages[index].msg_hdr, *socket_.datagram);
-    ahead_[index] = {blocks[index], BufferPool::kHeadroom, messages[index].msg_len};
+    BufferBlock* const block = inbox_.blocks[index];
+    take_head(block, inbox_.messages[index].msg_hdr, *socket_.datagram);
+    ahead_[index] = {block, BufferPool::kHeadroom, inbox_.messages[index].msg_len};
   }
   next_ = 0;
   count_ = received;
   // The error that a connected socket has been told of ends a batch, too.
-  emptied_ = received < taken && !socket_.datagram->connected;
-  adapt(received);
+  emptied_ = received < offered && !socket_.datagram->connected;
+  if (received > 0) adapt(received);
   return answer;
 }
 
@@ -95,12 +113,10 @@ void DatagramBatch::drop(Posted& posted) const noexcept {
 unsigned DatagramBatch::alike_from(unsigned first) const noexcept {
   const Lease& one = to_send_[first].bytes;
   if (!segments_ || one.size == 0 || one.size > kLongestSegment) return 1;
-  const auto is_alike = [&one](const Lease& other) {
-    return other.size == one.size && head_of(other.block).sender == head_of(one.block).sender &&
-           head_of(other.block).host == head_of(one.block).host;
-  };
   unsigned next = first + 1;
-  while (next < posted_ && is_alike(to_send_[next].bytes)) ++next;
+  while (next < posted_ && to_send_[next].bytes.size == one.size &&
+         is_same_way(head_of(to_send_[next].bytes.block), head_of(one.block)))
+    ++next;
   return next - first;
 }
 
@@ -110,8 +126,8 @@ unsigned DatagramBatch::make_messages(unsigned first, unsigned end, Outbox& to) 
     const unsigned alike = alike_from(index);
     to.messages[count] = {sending(outgoing_of(to_send_[index].bytes), to.bytes[index]), 0};
     msghdr& message = to.messages[count].msg_hdr;
-    for (unsigned more = 1; more < alike; ++more)
-      (void)sending(outgoing_of(to_send_[index + more].bytes), to.bytes[index + more]);
+    for (unsigned more = index + 1; more < index + alike; ++more)
+      to.bytes[more] = as_iovec(to_send_[more].bytes);
     message.msg_iovlen = alike;
     if (alike > 1) to.controls[count].cut_into(to_send_[index].bytes.size, message);
     to.controls[count].send_from(head_of(to_send_[index].bytes.block).host, message);
@@ -121,12 +137,14 @@ unsigned DatagramBatch::make_messages(unsigned first, unsigned end, Outbox& to) 
 }
 
 void DatagramBatch::end_sent(unsigned first, unsigned count) noexcept {
-  DatagramTally& tally = *socket_.datagram->tally;
+  std::uint64_t bytes = 0;
   for (unsigned index = first; index < first + count; ++index) {
-    add(tally.sent, 1);
-    add(tally.bytes_sent, to_send_[index].bytes.size);
+    bytes += to_send_[index].bytes.size;
     give_back(to_send_[index].bytes.block);
   }
+  DatagramTally& tally = *socket_.datagram->tally;
+  add(tally.sent, count);
+  add(tally.bytes_sent, bytes);
 }
 
 unsigned DatagramBatch::part_from(unsigned first) noexcept {

@@ -11,6 +11,9 @@
 
 #include <array>
 
+#include <sys/socket.h>
+
+#include "engines/datagram_control.hpp"
 #include "engines/datagram_side.hpp"
 
 namespace headrace::detail {
@@ -21,7 +24,7 @@ class DatagramBatch {
   /// Blocks that a busy socket has in use, read ahead and to be sent.
   static constexpr std::size_t kBlocks = 2UZ * kMost;
 
-  explicit DatagramBatch(SocketRecord& socket) noexcept : socket_{socket} {}
+  explicit DatagramBatch(SocketRecord& socket) noexcept;
   DatagramBatch(const DatagramBatch&) = delete;
   DatagramBatch& operator=(const DatagramBatch&) = delete;
   /// What has not gone out is tried once more; what nobody has asked for is lost.
@@ -56,13 +59,21 @@ class DatagramBatch {
   bool is_listed = false;
 
  private:
+  /// What recvmmsg(2) is asked for. Prepared once; each call changes what the last one has changed.
+  struct Inbox {
+    std::array<BufferBlock*, kMost> blocks;
+    std::array<iovec, kMost> bytes;
+    std::array<mmsghdr, kMost> messages;
+    std::array<ReceivedControl, kMost> controls;
+  };
   struct Outbox;
   struct Posted {
     Lease bytes;
     unsigned tries;  // a Unix receiver whose queue was full
   };
 
-  [[nodiscard]] unsigned take_blocks(std::array<BufferBlock*, kMost>& blocks) const noexcept;
+  /// So many blocks to receive into as are wanted, or fewer where memory is short.
+  [[nodiscard]] unsigned offer_blocks() noexcept;
   void adapt(unsigned received) noexcept;
   /// How many from `first` on can be one message.
   [[nodiscard]] unsigned alike_from(unsigned first) const noexcept;
@@ -75,6 +86,7 @@ class DatagramBatch {
   void drop(Posted& posted) const noexcept;
 
   SocketRecord& socket_;
+  Inbox inbox_;
   std::array<Lease, kMost> ahead_{};
   unsigned next_ = 0;
   unsigned count_ = 0;

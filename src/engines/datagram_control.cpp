@@ -71,27 +71,23 @@ void append(std::span<std::byte> to, msghdr& message, int level, int type,
 
 }  // namespace
 
-msghdr receiving_into(BufferBlock* block, iovec& bytes, ReceivedControl& control) noexcept {
-  bytes = {BufferPool::bytes_in(block), BufferPool::kCapacity};
-  return {.msg_name = head_of(block).sender.data(),
-          .msg_namelen = Endpoint::kCapacity,
-          .msg_iov = &bytes,
-          .msg_iovlen = 1,
-          .msg_control = control.bytes.data(),
-          .msg_controllen = ReceivedControl::kSize,
-          .msg_flags = 0};
+msghdr receiving(iovec& bytes, ReceivedControl& control) noexcept {
+  bytes = {nullptr, BufferPool::kCapacity};
+  msghdr message{};
+  message.msg_iov = &bytes;
+  message.msg_iovlen = 1;
+  message.msg_control = control.bytes.data();
+  return message;
 }
 
-void take_head(BufferBlock* block, const msghdr& message, DatagramSide& side) noexcept {
+void take_head(BufferBlock* block, msghdr& message, DatagramSide& side) noexcept {
   DatagramHead& head = head_of(block);
   head.sender.set_size(message.msg_namelen);
   head.host.family = OwnHost::Family::unknown;
   head.truncated = (message.msg_flags & MSG_TRUNC) != 0;
   head.is_answer = false;
-  // CMSG_NXTHDR takes a message that it could change.
-  auto& whole = const_cast<msghdr&>(message);
-  for (const cmsghdr* extra = CMSG_FIRSTHDR(&whole); extra != nullptr;
-       extra = CMSG_NXTHDR(&whole, const_cast<cmsghdr*>(extra)))
+  for (cmsghdr* extra = CMSG_FIRSTHDR(&message); extra != nullptr;
+       extra = CMSG_NXTHDR(&message, extra))
     take_extra(*extra, head, side);
 }
 

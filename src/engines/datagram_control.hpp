@@ -23,10 +23,17 @@ struct ReceivedControl {
   alignas(cmsghdr) std::array<std::byte, kSize> bytes;
 };
 
-/// How recvmsg(2) is asked for a datagram into `block`.
-msghdr receiving_into(BufferBlock* block, iovec& bytes, ReceivedControl& control) noexcept;
+/// How recvmsg(2) is asked for a datagram, but for the block that it comes into.
+msghdr receiving(iovec& bytes, ReceivedControl& control) noexcept;
+/// Into `block`. To be called before each recvmsg(2): it changes what is set here, and no more.
+inline void receive_into(BufferBlock* block, msghdr& message) noexcept {
+  message.msg_iov->iov_base = BufferPool::bytes_in(block);
+  message.msg_name = head_of(block).sender.data();
+  message.msg_namelen = Endpoint::kCapacity;
+  message.msg_controllen = ReceivedControl::kSize;
+}
 /// Puts what recvmsg(2) has told into the block's head.
-void take_head(BufferBlock* block, const msghdr& message, DatagramSide& side) noexcept;
+void take_head(BufferBlock* block, msghdr& message, DatagramSide& side) noexcept;
 
 /// The control messages of one sendmsg(2).
 struct SentControl {

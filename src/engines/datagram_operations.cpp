@@ -184,7 +184,8 @@ ssize_t receive_datagram(int descriptor, BufferBlock* block, int flags,
                          DatagramSide& side) noexcept {
   iovec bytes{};
   ReceivedControl control;
-  msghdr message = receiving_into(block, bytes, control);
+  msghdr message = receiving(bytes, control);
+  receive_into(block, message);
   const ssize_t answer = sys::recvmsg(descriptor, &message, flags);
   if (answer >= 0) take_head(block, message, side);
   return answer;

@@ -175,10 +175,14 @@ Address Datagram::local() const noexcept {
   return net::to_address(address.value_or(net::SocketAddress{}), socket_->transport);
 }
 
+// Asked of every datagram; most senders are at a port that is none of ours.
 bool Datagram::is_own(const Endpoint& sender) const noexcept {
   const DatagramSide& side = *socket_->datagram;
-  const auto is_at = [&sender](const Endpoint& at) { return net::is_at(sender, at); };
-  return is_at(side.local) || std::ranges::any_of(side.server, is_at);
+  const auto is_at = [&sender, port = sender.port()](const Endpoint& at) {
+    return at.port() == port && net::is_at(sender, at);
+  };
+  // A server's endpoints are all of its own, and this socket's among them.
+  return side.server.empty() ? is_at(side.local) : std::ranges::any_of(side.server, is_at);
 }
 
 DatagramCounts Datagram::counts() const noexcept {

@@ -80,12 +80,12 @@ bool Endpoint::is_wildcard() const noexcept {
 
 bool Endpoint::can_be_answered() const noexcept {
   if (is_unix()) return size_ > sizeof(sa_family_t);
-  if (port() == 0 || is_multicast()) return false;
+  if (port() == 0) return false;
   in_addr_t host = 0;
-  // Class E, which holds the limited broadcast address, and "this network" (RFC 1122, 3.2.1.3). The
-  // kernel refuses to send to broadcast addresses of a network, of which it alone knows.
-  if (ipv4_host(*this, host)) return host >> 24 != 0 && host >> 28 != 0xf;
-  return !is_wildcard();
+  // Groups; class E, which holds the limited broadcast address; "this network" (RFC 1122, 3.2.1.3).
+  // The kernel refuses to send to broadcast addresses of a network, of which it alone knows.
+  if (ipv4_host(*this, host)) return host >> 24 != 0 && host >> 24 < 224;
+  return !is_multicast() && !is_wildcard();
 }
 
 bool Endpoint::operator==(const Endpoint& other) const noexcept {

@@ -32,12 +32,12 @@ def several_at_once():
 
 
 class Served:
-    """`headrace serve echo --model MODEL`, as a context that expects exit status 0."""
+    """`headrace serve SERVICE --model MODEL`, as a context that expects exit status 0."""
 
-    def __init__(self, model, *arguments):
+    def __init__(self, model, *arguments, service="echo"):
         self.log = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
-            [PROGRAM, "serve", "echo", "--model", model, "--listen", "tcp://127.0.0.1:0",
+            [PROGRAM, "serve", service, "--model", model, "--listen", "tcp://127.0.0.1:0",
              *arguments], stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         try:
             self.address = ("127.0.0.1", int(self.said(r"tcp://127\.0\.0\.1:(\d+)")))

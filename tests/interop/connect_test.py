@@ -3,15 +3,17 @@
 # `headrace connect` to the servers that people have: nc, ncat, socat, and those of the two notes
 # that headrace grew from, written again as they stand there. (Their clients against our servers:
 # tools_test, seed_clients_test.)
+import os
 import random
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 import unittest
 
 from _clients import PATIENCE, PROGRAM
-from _datagram_peers import be_alone_where_possible
+from _datagram_peers import Peer, be_alone_where_possible
 
 BYTES = random.Random(5).randbytes(1_000_000)
 
@@ -54,6 +56,17 @@ class Listening:
         self._talk.join(PATIENCE)
         if self.process.poll() is None:
             self.process.kill()
+
+
+def wait_for_listener_at(path):
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        with open("/proc/net/unix", encoding="utf-8") as table:  # flags: SO_ACCEPTCON
+            if any(row.split()[3] == "00010000" and row.rstrip().endswith(" " + path)
+                   for row in table.readlines()[1:]):
+                return
+        time.sleep(0.01)  # between two looks
+    raise AssertionError(f"nobody listens at {path}")
 
 
 def connect(address, *arguments, data=b""):
@@ -104,6 +117,25 @@ class Tools(unittest.TestCase):
             status, out, _ = connect(server.port, data=BYTES)
         self.assertEqual(status, 0)
         self.assertTrue(out == BYTES)
+
+    def test_at_a_unix_path(self):
+        """-U of nc and ncat, and socat: each says something and hears everything."""
+        with tempfile.TemporaryDirectory(prefix="headrace-") as directory:
+            path = os.path.join(directory, "s")
+            for command in (["nc.openbsd", "-N", "-l", "-U", path], ["ncat", "-l", "-U", path],
+                            ["socat", "-t", "60", "-", f"UNIX-LISTEN:{path},unlink-close"]):
+                with self.subTest(command[0]), Peer(*command) as server:
+                    wait_for_listener_at(path)
+                    with Peer(PROGRAM, "connect", "unix:" + path) as client:
+                        server.type(b"to you")
+                        client.out.match(b"to you")
+                        client.type(b"to you, too")
+                        client.process.stdin.close()
+                        server.out.match(b"to you, too")
+                        server.process.stdin.close()
+                        self.assertEqual(client.wait(), 0)
+                if os.path.exists(path):
+                    os.unlink(path)
 
     def test_udp_socat(self):
         port = self.bound_udp_port()

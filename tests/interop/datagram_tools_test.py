@@ -113,6 +113,43 @@ class Tools(unittest.TestCase):
                     program.out.match(b"hello")
                     self.assertEqual(sender.wait(), 0)
 
+    def test_ipv6(self):
+        with Receiver(address="udp://[::1]:0") as receiver:
+            for command in (["nc.openbsd", "-u", "-q", "0", "::1", str(receiver.port)],
+                            ["ncat", "--udp", "--send-only", "::1", str(receiver.port)],
+                            ["socat", "-u", "-", f"UDP6-SENDTO:[::1]:{receiver.port}"]):
+                subprocess.run(command, input=command[0].encode(), timeout=PATIENCE, check=True)
+                receiver.out.match(rb"udp://\[::1\]:\d+ " + command[0].encode())
+
+    def test_socat_speaks_to_a_group(self):
+        with Receiver("--join", "239.7.7.9", "--interface", "lo", address="0") as receiver:
+            subprocess.run(["socat", "-u", "-", f"UDP4-DATAGRAM:239.7.7.9:{receiver.port},"
+                                                "ip-multicast-if=127.0.0.1"],
+                           input=b"to the group", timeout=PATIENCE, check=True)
+            self.assertRegex(receiver.out.line(0), rb" to the group\Z")
+
+    def test_socat_hears_a_group(self):
+        port = free_udp_port()
+        with Peer("socat", "-u", f"UDP4-RECVFROM:{port},ip-add-membership=239.7.7.9:127.0.0.1",
+                  "STDOUT") as program:
+            when_bound(port)
+            with Running("send", f"239.7.7.9:{port}", "to the group", "--interface",
+                         "lo") as sender:
+                program.out.match(b"to the group")
+                self.assertEqual(sender.wait(), 0)
+
+    def test_are_discarded(self):
+        with Running("serve", "discard", "--listen", "udp://127.0.0.1:0", "-v") as server:
+            port = server.err.match(rb"listening on udp://127\.0\.0\.1:(\d+)").group(1).decode()
+            commands = [["ncat", "--udp", "--send-only", "127.0.0.1", port],
+                        ["socat", "-u", "-", f"UDP4-SENDTO:127.0.0.1:{port}"],
+                        ["nc.openbsd", "-u", "-q", "0", "127.0.0.1", port]]
+            for number, command in enumerate(commands, 1):
+                subprocess.run(command, input=b"hello", timeout=PATIENCE, check=True)
+                server.err.match(rb"\n%d from udp://127\.0\.0\.1:\d+, 5 bytes: hello" % number)
+            self.assertEqual(server.interrupt(), 0)
+            self.assertIn(b"3 datagrams in, 0 out", server.err.data)
+
     def test_ncat_sends_a_large_one(self):
         """ncat reads 8192 bytes at most, so that is what it sends at once; we cut nothing."""
         with Receiver("--json") as receiver:

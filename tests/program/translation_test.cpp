@@ -4,7 +4,11 @@
 // anywhere.
 #include "connect/translation.hpp"
 
+#include <initializer_list>
 #include <random>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -54,6 +58,24 @@ TEST(Translation, EndsLinesInCrLfOnce) {
 TEST(Translation, EndsLinesInTheEncoding) {
   for (std::size_t piece = 1; piece < 8; ++piece)
     EXPECT_EQ(sent({.encoding = "utf-16le", .crlf = true}, "你\n", piece), "\x60\x4f\r\0\n\0"s);
+}
+
+TEST(Translation, KnowsHowMuchOfAPieceIsWhole) {
+  const Outgoing encoded{{.encoding = "gb18030"}};
+  const std::string text = "a你é🙂";
+  const std::vector<std::size_t> ends{0, 1, 1, 1, 4, 4, 6, 6, 6, 6, 10};
+  for (std::size_t size = 0; size < ends.size(); ++size)
+    EXPECT_EQ(encoded.whole_part(text.substr(0, size)), ends[size]) << size;
+  // What is no UTF-8 has nothing to wait for.
+  EXPECT_EQ(encoded.whole_part("\x80\x80\x80\x80\x80"), 5U);
+  EXPECT_EQ(encoded.whole_part("a\x80"), 2U);
+
+  const Outgoing digits{{.encoding = "", .hex = true}};
+  for (const auto& [given, whole] : std::initializer_list<std::pair<std::string_view, std::size_t>>{
+           {"", 0}, {"0", 0}, {"00", 2}, {"00 f", 3}, {"00 ff", 5}, {"00 ff ", 6}, {"0 ", 2}})
+    EXPECT_EQ(digits.whole_part(given), whole) << given;
+
+  EXPECT_EQ(Outgoing{plain()}.whole_part("\xe4"), 1U);
 }
 
 TEST(Translation, ReadsDigits) {

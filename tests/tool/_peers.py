@@ -2,11 +2,15 @@
 #
 # The other side of `headrace connect`: servers that behave as a test wants, and the client itself
 # with its three streams in reach.
+import array
+import fcntl
 import os
 import socket
 import struct
 import subprocess
+import termios
 import threading
+import time
 
 from _program import PATIENCE, PROGRAM
 
@@ -87,6 +91,18 @@ class Client:
     def say(self, data):
         while data:
             data = data[self.process.stdin.write(data):]
+
+    def wait_until_all_is_read(self):
+        """Of what it was told."""
+        until = time.monotonic() + PATIENCE
+        while True:
+            unread = array.array("i", [0])
+            fcntl.ioctl(self.process.stdin, termios.FIONREAD, unread)
+            if unread[0] == 0:
+                return
+            if time.monotonic() > until:
+                raise AssertionError(f"{unread[0]} bytes stay unread")
+            time.sleep(0.002)  # between two looks
 
     def hear(self, size):
         """Exactly so many bytes, or fewer at the end."""

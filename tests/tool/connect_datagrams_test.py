@@ -120,6 +120,41 @@ class Datagrams(unittest.TestCase):
             self.expect_answer(server, "--hex", data=b"00 ff", answer=b"00 ff\n")
             self.assertEqual(server.got, ["你好".encode("gb2312"), b"\x00\xff"])
 
+    def test_a_piece_does_not_end_within_a_character(self):
+        """Nor between the digits of a byte, wherever a read ends."""
+        text = "a你🙂"
+        for cut in range(1, len(text.encode())):
+            self.check_pieces(text.encode(), cut, text.encode("utf-16be"), "--encoding", "utf-16be")
+        for cut in range(1, 6):
+            self.check_pieces(b"00ff0a", cut, b"\x00\xff\x0a", "--hex")
+
+    def check_pieces(self, text, cut, wanted, *form):
+        with self.subTest(form=form, cut=cut), \
+                socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            udp.bind(("127.0.0.1", 0))
+            udp.settimeout(PATIENCE)
+            with Client("udp://127.0.0.1:%d" % udp.getsockname()[1], "--wait", "1ms",
+                        *form) as client:
+                client.say(text[:cut])
+                client.wait_until_all_is_read()
+                client.say(text[cut:])
+                client.end()
+                self.assertEqual(client.wait(), (0, b"", ""))
+            got = b""
+            while len(got) < len(wanted):
+                got += udp.recv(100)
+            self.assertEqual(got, wanted)
+
+    def test_what_the_end_of_input_leaves_half_is_said(self):
+        with Answering(echo) as server:
+            status, _, err = connect(server.address, "--hex", data=b"00 f")
+            self.assertEqual(status, 1)
+            self.assertIn("only one hexadecimal digit", err)
+            status, _, err = connect(server.address, "--wait", "50ms", "--encoding", "gb2312",
+                                     data="你".encode()[:2])
+            self.assertEqual(status, 0)
+            self.assertIn("replaced", err)
+
     def test_where_nobody_receives(self):
         with deaf_port() as port:
             status, out, err = connect(f"udp://127.0.0.1:{port}", data=b"x")
@@ -132,6 +167,14 @@ class Datagrams(unittest.TestCase):
             for source in ("127.0.0.7", ":0"):
                 self.expect_answer(server, "--source", source, data=b"q", answer=b"q")
             self.assertEqual([host for host, _ in server.clients], ["127.0.0.7", "127.0.0.1"])
+            status, _, err = connect(server.address, "--source", "::1")
+            self.assertEqual(status, 1)
+            self.assertIn("--source must be of the same family", err)
+
+    def test_a_link_local_address_needs_its_interface(self):
+        status, _, err = connect("udp://[fe80::1]:7789")
+        self.assertEqual(status, 1)
+        self.assertIn("say by which interface", err)
 
     def test_broadcast_is_for_send(self):
         status, _, err = connect("udp://broadcast:21567")

@@ -209,6 +209,11 @@ class Refusals(unittest.TestCase):
 
     def test_an_address_of_another_machine(self):
         self.says(1, ["192.0.2.1:8088"], "receive on udp://192.0.2.1:8088", "'ip address'")
+        self.says(1, ["[fe80::1]:0"], "say at which interface: [fe80::1%eth0]")
+        self.says(1, ["[fe80::1%none7]:0"], "'ip link' lists the interfaces")
+
+    def test_a_directory_that_is_not_there(self):
+        self.says(1, ["unix-datagram:/nonexistent/in.sock"], "is its directory there?")
 
     def test_wrong_usage(self):
         for arguments, *fragments in (

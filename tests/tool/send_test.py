@@ -111,7 +111,8 @@ class Content(unittest.TestCase):
     def test_what_an_encoding_lacks_is_said(self):
         done = send(self.address, "a😀b", "--encoding", "gb2312")
         self.assertEqual(done.returncode, 0)
-        self.assertIn(b"1 character could not be said in gb2312", done.stderr)
+        self.assertEqual(done.stderr, b"headrace: 1 character could not be said in gb2312 and was "
+                                      b"replaced\n")
         self.assertRegex(content(self.udp), rb"\Aa.+b\Z")
 
     def test_numbers(self):
@@ -285,6 +286,10 @@ class Failures(unittest.TestCase):
     def test_a_name_that_nobody_has(self):
         self.says(1, ["nobody.invalid:7789", "hello"], "send to udp://nobody.invalid:7789",
                   "name")
+
+    def test_a_link_local_address_needs_its_interface(self):
+        self.says(1, ["[fe80::1]:7789", "hello"], "say by which interface: [fe80::1%eth0]")
+        self.says(1, ["[fe80::1%none7]:7789", "hello"], "'ip link' lists the interfaces")
 
     def test_a_file_that_is_not_there(self):
         self.says(1, ["7789", "--file", "/nonexistent"], "/nonexistent: No such file")

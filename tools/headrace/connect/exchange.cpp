@@ -4,6 +4,8 @@
 // (ICMP) some time after a send: to a person it is said, and he may try again; a script is ended.
 #include "connect/exchange.hpp"
 
+#include <algorithm>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -57,13 +59,21 @@ Task<> Exchange::wait_for_answers() {
   }
 }
 
+// A read may end within a character, or between the digits of a byte: what is there of it waits for
+// the rest.
 Task<> Exchange::upload() {
   std::vector<char> space(kLongest);
+  std::size_t kept = 0;
   for (bool goes_on = true; goes_on;) {
-    const auto size = co_await input_.read(engine_, space);
+    const auto size = co_await input_.read(engine_, std::span{space}.subspan(kept));
     if (!size) note(ending_.input, size.error());
-    if (!size || *size == 0) break;
-    goes_on = co_await send({space.data(), *size});
+    if (!size) break;
+    const std::string_view given{space.data(), kept + *size};
+    const std::size_t whole = *size == 0 ? given.size() : outgoing_.whole_part(given);
+    if (whole > 0) goes_on = co_await send(given.substr(0, whole));
+    if (*size == 0) break;
+    std::ranges::copy(given.substr(whole), space.begin());
+    kept = given.size() - whole;
   }
   (void)events_.try_send(Event::input_ended);
 }

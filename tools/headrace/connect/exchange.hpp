@@ -14,8 +14,9 @@
 namespace headrace::tool {
 
 /// The user's input to the peer, a datagram a piece: a line from a terminal, without its end; else
-/// what one read gives, at most 65,507 bytes. Each datagram of the peer to the output, as a text of
-/// its own.
+/// what one read gives, at most 65,507 bytes, without the begun character or byte that --encoding
+/// or --hex would find at its end: that is the next one's. Each datagram of the peer to the output,
+/// as a text of its own.
 class Exchange {
  public:
   /// `socket` is connected. `wait`: how long without a datagram ends it, once the input has ended.

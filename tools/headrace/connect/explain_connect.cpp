@@ -34,6 +34,8 @@ std::string on_timed_out(const ConnectArguments& asked, const Failure& failure) 
 }
 
 std::string on_other(const Address& to, const Failure& failure) {
+  if (failure.error == EINVAL && to.host().contains(':') && !to.host().contains('%'))
+    return "say by which interface: [fe80::1%eth0]";
   if (failure.error == ENOENT && to.is_unix())
     return "there is no such socket; is the server running?";
   if (failure.error == ENOTSOCK || failure.error == EPROTOTYPE)
@@ -47,7 +49,11 @@ std::string advice(const ConnectArguments& asked, const Failure& failure) {
       return on_refused(asked.address);
     case Errc::timed_out:
       return on_timed_out(asked, failure);
+    case Errc::not_supported:
+      return asked.source ? "--source must be of the same family, IPv4 or IPv6"
+                          : on_other(asked.address, failure);
     case Errc::name_not_found:
+      if (asked.address.host().contains('%')) return "'ip link' lists the interfaces";
       return fmt::format("is '{}' spelt right? 'getent hosts' asks the same resolver",
                          escaped(asked.address.host()));
     case Errc::unreachable:

@@ -36,6 +36,19 @@ int value_of(char digit) noexcept {
 
 bool is_space(char c) noexcept { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
 
+// Where a character begins at the end of `text` that is longer than what is there of it; the size
+// of `text` if none does.
+std::size_t end_of_characters(std::string_view text) noexcept {
+  constexpr std::size_t kLongestCharacter = 4;
+  for (std::size_t there = 1; there < kLongestCharacter && there <= text.size(); ++there) {
+    const auto byte = static_cast<unsigned char>(text[text.size() - there]);
+    if ((byte & 0xC0U) == 0x80U) continue;
+    const std::size_t needed = byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : byte >= 0xC0 ? 2 : 1;
+    return needed > there ? text.size() - there : text.size();
+  }
+  return text.size();
+}
+
 LineEscaper::Pieces pieces_for(Incoming::Reader reader) noexcept {
   return reader == Incoming::Reader::conversation ? LineEscaper::Pieces::ended
                                                   : LineEscaper::Pieces::joined;
@@ -57,6 +70,14 @@ Parsed<std::string_view> Outgoing::finish() {
   if (std::exchange(high_digit_, -1) >= 0)
     return std::unexpected(std::string{"the last byte has only one hexadecimal digit"});
   return transcoder_ ? text_of(transcoder_->finish().bytes) : std::string_view{};
+}
+
+std::size_t Outgoing::whole_part(std::string_view given) const noexcept {
+  if (transcoder_) return end_of_characters(given);
+  if (!hex_) return given.size();
+  const std::size_t other = given.find_last_not_of("0123456789abcdefABCDEF");
+  const std::size_t digits = other == given.npos ? given.size() : given.size() - other - 1;
+  return given.size() - digits % 2;
 }
 
 std::uint64_t Outgoing::replaced() const noexcept {

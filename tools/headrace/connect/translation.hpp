@@ -31,6 +31,9 @@ class Outgoing {
   [[nodiscard]] Parsed<std::string_view> translate(std::string_view given);
   /// The same for what is left at the end.
   [[nodiscard]] Parsed<std::string_view> finish();
+  /// How much of `given` does not end within a character, or between the two digits of a byte: for
+  /// who cannot send one in two parts.
+  [[nodiscard]] std::size_t whole_part(std::string_view given) const noexcept;
   /// Characters that the encoding lacks, and bytes that were no UTF-8.
   [[nodiscard]] std::uint64_t replaced() const noexcept;
 

@@ -39,7 +39,18 @@ bool is_for_many(const Address& to) {
   return to.host() == "broadcast" || (endpoint && endpoint->is_multicast());
 }
 
+// The kernel's "invalid argument" for an address that there is one of on every network.
+bool lacks_zone(const Address& to, const Failure& failure) {
+  return failure.error == EINVAL && to.host().contains(':') && !to.host().contains('%');
+}
+
+std::string on_unknown_name(const Address& address) {
+  return address.host().contains('%') ? "'ip link' lists the interfaces, as in [fe80::1%eth0]"
+                                      : "is the name spelled right?";
+}
+
 std::string advice_on_sending(const Address& to, const std::string& where, const Failure& failure) {
+  if (lacks_zone(to, failure)) return "say by which interface: [fe80::1%eth0]";
   if (to.is_unix() && (failure.error == ENOENT || failure.code == Errc::refused))
     return fmt::format("nobody receives there; try 'headrace receive {}'", where);
   switch (failure.code) {
@@ -51,7 +62,7 @@ std::string advice_on_sending(const Address& to, const std::string& where, const
       return is_for_many(to) ? "no route leads there; --interface says which network it is"
                              : "'ip route' shows what can be reached";
     case Errc::name_not_found:
-      return "is the name spelled right?";
+      return on_unknown_name(to);
     default:
       return "";
   }
@@ -66,8 +77,12 @@ std::string on_busy(const Address& at) {
                      at.is_unix() ? "path" : "port");
 }
 
-std::string advice_on_receiving(const Address& at, Errc code) {
-  switch (code) {
+std::string advice_on_receiving(const Address& at, const Failure& failure) {
+  if (lacks_zone(at, failure)) return "say at which interface: [fe80::1%eth0]";
+  if (at.is_unix() && failure.error == ENOENT) return "is its directory there?";
+  switch (failure.code) {
+    case Errc::name_not_found:
+      return on_unknown_name(at);
     case Errc::address_in_use:
       return on_busy(at);
     case Errc::permission_denied:
@@ -89,7 +104,7 @@ std::string explain_send(const Address& to, const Failure& failure) {
 
 std::string explain_receive(const Address& at, const Failure& failure) {
   return sentence("receive on", escaped(AddressText{at}), failure,
-                  advice_on_receiving(at, failure.code));
+                  advice_on_receiving(at, failure));
 }
 
 }  // namespace headrace::tool

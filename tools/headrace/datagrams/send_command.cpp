@@ -299,8 +299,9 @@ void Sender::fail_with(const std::string& sentence) { status_ = complain(sentenc
 
 void Sender::say_what_was_replaced() const {
   if (const std::uint64_t replaced = content_.replaced(); replaced > 0)
-    say(fmt::format("headrace: {} could not be said in {} and was replaced\n",
-                    counted(replaced, "character"), asked_.encoding));
+    say(fmt::format("headrace: {} could not be said in {} and {} replaced\n",
+                    counted(replaced, "character"), asked_.encoding,
+                    replaced == 1 ? "was" : "were"));
 }
 
 }  // namespace
