@@ -92,7 +92,7 @@ class Tools(unittest.TestCase):
                 self.assertEqual(client.stdout.read(7), b"from nc")
                 _, err = client.communicate(timeout=PATIENCE)
         self.assertEqual(server.out, b"to nc")
-        self.assertIn((client.returncode, b"--linger" in err), ((0, False), (1, True)))  # by version
+        self.assertIn((client.returncode, b"--linger" in err), ((0, False), (1, True)))  # versions
 
     def test_ncat(self):
         """At our FIN it drops what it has not sent yet: so much in one direction at a time."""
@@ -251,5 +251,5 @@ class Notes(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    be_alone_where_possible()  # the tools cannot say which port they got, so it is chosen beforehand
+    be_alone_where_possible()  # the tools are given ports that were free before
     unittest.main()

@@ -159,5 +159,5 @@ class Tools(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    be_alone_where_possible()  # the tools cannot say which port they got, so it is chosen beforehand
+    be_alone_where_possible()  # the tools are given ports that were free before
     unittest.main()

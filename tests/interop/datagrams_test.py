@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 #
 # UDP echo clients that know nothing of headrace: the one of the seeds, written anew in Python, nc and
-# socat; and socat at a Unix path. nc and socat meet two models only: one that blocks and the default.
+# socat; and socat at a Unix path. nc and socat meet two models only: one that blocks and the
+# default.
 import os
 import re
 import socket

@@ -149,8 +149,8 @@ def port_of(udp):
 
 @contextlib.contextmanager
 def deaf_port():
-    """A port at which nobody receives, and nobody else can who does not ask to share it (SO_REUSEADDR):
-    who has it hears one other port alone."""
+    """A port at which nobody receives, and nobody else can who does not ask to share it
+    (SO_REUSEADDR): who has it hears one other port alone."""
     with peer() as udp, peer() as other:
         udp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         other.connect(udp.getsockname())

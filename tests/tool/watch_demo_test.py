@@ -17,7 +17,7 @@ DEMOS = {
     "close": (r"FIN-WAIT-2 +\|<", r"\| CLOSE-WAIT", r"recv\(\) of the server returns 0",
               r"receives 14 bytes", r"\| LAST-ACK", r"TIME-WAIT +\|-"),
     "time-wait": (r"in TIME-WAIT, for [1-6]?\d\.\d s more", r"Cut short"),
-    "lost-last-ack": (r"7788 is in LAST-ACK", r"\(sent again\)", r"began anew: its end is \d+\.\d s later"),
+    "lost-last-ack": (r"7788 is in LAST-ACK", r"\(sent again\)", r"its end is \d+\.\d s later"),
     "late-segment": (r"RST seq=", r"tcp_rfc1337", r"has no socket of 127.0.0.1:50001"),
     "simultaneous-close": (r"50001 is in CLOSING", r"7788 is in CLOSING",
                            r"7788 is in TIME-WAIT"),
