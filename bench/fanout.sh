@@ -108,7 +108,7 @@ for members in $MEMBERS; do
     servers=()
     start_ncat
     start_ngircd
-    start_and_ask floor ncat "$scratch/floor_fanout"
+    start_and_ask floor raw "$scratch/floor_fanout"
     start_and_ask headrace chat "$HEADRACE" serve chat --model "$MODEL" \
       --listen tcp://127.0.0.1:0 --history 0 --idle-timeout never
     (pinned 1 "$scratch/fanout_load" "$members" "$lines" "$ROUNDS" "$MILLISECONDS" "${servers[@]}")
