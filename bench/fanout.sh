@@ -89,6 +89,7 @@ END
 # start_and_ask NAME PROTOCOL COMMAND...: for a server that says where it listens.
 start_and_ask() {
   local said=$scratch/$1.$RANDOM port=
+  : >"$said"  # it may be looked for before the server has begun
   (pinned 0 "${@:3}") 2>"$said" >/dev/null &
   pids+=($!)
   for _ in $(seq 100); do
