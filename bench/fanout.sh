@@ -89,6 +89,7 @@ END
 # start_and_ask NAME PROTOCOL COMMAND...: for a server that says where it listens.
 start_and_ask() {
   local said=$scratch/$1.$RANDOM port=
+  : >"$said"  # it may be looked for before the server has begun
   (pinned 0 "${@:3}") 2>"$said" >/dev/null &
   pids+=($!)
   for _ in $(seq 100); do
@@ -108,7 +109,7 @@ for members in $MEMBERS; do
     servers=()
     start_ncat
     start_ngircd
-    start_and_ask floor ncat "$scratch/floor_fanout"
+    start_and_ask floor raw "$scratch/floor_fanout"
     start_and_ask headrace chat "$HEADRACE" serve chat --model "$MODEL" \
       --listen tcp://127.0.0.1:0 --history 0 --idle-timeout never
     (pinned 1 "$scratch/fanout_load" "$members" "$lines" "$ROUNDS" "$MILLISECONDS" "${servers[@]}")

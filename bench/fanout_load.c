@@ -5,14 +5,15 @@
 // One talks and MEMBERS listen, in one room of each chat server on 127.0.0.1, one server after
 // another in every round. The sender says LINES lines of 64 bytes at once, and the next ones when
 // everybody has got them: so no server can win by losing lines, or by being told to wait. PROTOCOL
-// is `chat` (headrace), `ncat` or `irc`. Prints a line for each server: medians of lines delivered
-// a second and of the server's processor time a delivery, their ratios to the first server's, and
-// the scatter of single rounds. With MILLISECONDS 0 a round is one batch.
+// is `chat` (headrace), `ncat`, `irc` or `raw` (the floor). Prints a line for each server: medians
+// of lines delivered a second and of the server's processor time a delivery, their ratios to the
+// first server's, and the scatter of single rounds. With MILLISECONDS 0 a round is one batch.
 //
 // Not a measure of the machine: everybody shares it with this.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,6 +80,13 @@ static int join(const struct server* server, const char* nick) {
   return peer;
 }
 
+// Until the server has greeted it: the backlog of ncat is 10, and who knocks while it is full waits
+// a second. The floor greets nobody.
+static void wait_for_greeting(const struct server* server, int peer) {
+  struct pollfd entry = {peer, POLLIN, 0};
+  if (strcmp(server->protocol, "raw") != 0) (void)poll(&entry, 1, 5000);
+}
+
 // Everybody comes in and reads what is said about the others, until it is quiet.
 static void gather(struct server* server, int members) {
   server->members = epoll_create1(EPOLL_CLOEXEC);
@@ -89,6 +97,7 @@ static void gather(struct server* server, int members) {
     const int peer = join(server, nick);
     struct epoll_event event = {.events = EPOLLIN, .data.fd = peer};
     if (epoll_ctl(server->members, EPOLL_CTL_ADD, peer, &event) < 0) fail("epoll_ctl");
+    wait_for_greeting(server, peer);
     while (receive_some(server, 0) >= 0) continue;
   }
   server->sender = join(server, "sender");
