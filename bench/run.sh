@@ -5,10 +5,10 @@
 #
 # Measures build/headrace beside the floor, the thinnest correct servers in C (bench/floor), and
 # beside the same echo in other libraries (bench/peers). First what hardly varies: system calls,
-# instructions, memory, compile cost; then CPU time, which does, over TCP and over UDP. Says at the
-# end how long each part took, some six minutes in all. MODEL names another model than epoll-edge;
-# PEERS= leaves the peers out. The files beside this one can be run alone once this has built the
-# floor.
+# instructions, memory, compile cost; then CPU time, which does, over TCP, over UDP and of a chat room
+# (beside ncat --chat and ngircd, where they are installed). Says at the end how long each part took,
+# some seven minutes in all. MODEL names another model than epoll-edge; PEERS= leaves the peers out.
+# The files beside this one can be run alone once this has built the floor.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -42,5 +42,6 @@ part idle_deadlines
 part compile_cost
 part cpu ROUNDS="${ROUNDS:-7}" MILLISECONDS="${MILLISECONDS:-400}"
 part udp ROUNDS="${ROUNDS:-7}" MILLISECONDS="${MILLISECONDS:-300}"
+part fanout ROUNDS="${ROUNDS:-5}" MILLISECONDS="${MILLISECONDS:-300}"
 echo
 echo "bench: took $SECONDS s ($took)"

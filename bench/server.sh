@@ -27,6 +27,9 @@ ulimit -Sn "$(ulimit -Hn)"  # a server may have many connections
 for_each_server() {
   local peer
   "$1" "floor $floor_name" "${floor[@]}"
+  if [ "$MODEL" = io_uring ]; then  # what it has to be better than
+    "$1" "floor epoll-level" "$FLOORS/epoll_level" 0
+  fi
   "$1" "headrace $MODEL" "${headrace[@]}"
   for peer in ${PEERS:-}; do "$1" "$peer" "$FLOORS/peer_$peer"; done
 }

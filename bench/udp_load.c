@@ -10,18 +10,15 @@
 //
 // Not a measure of speed or latency: everybody shares the machine with this.
 #define _GNU_SOURCE
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "median.h"
+#include "load.h"
 
 enum { sockets = 10, in_flight = 16, most_servers = 8, most_size = 65507 };
 
@@ -35,27 +32,6 @@ struct server {
 
 static char sending[most_size];
 static char receiving[in_flight][most_size];
-
-static _Noreturn void fail(const char* call) {
-  perror(call);
-  exit(1);
-}
-
-static double now(clockid_t clock) {
-  struct timespec time;
-  if (clock_gettime(clock, &time) != 0) fail("clock_gettime");
-  return (double)time.tv_sec * 1e6 + (double)time.tv_nsec / 1e3;
-}
-
-static int connect_to(int port) {
-  const struct sockaddr_in to = {.sin_family = AF_INET,
-                                 .sin_port = htons((uint16_t)port),
-                                 .sin_addr = {htonl(INADDR_LOOPBACK)}};
-  const int udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (udp < 0) fail("socket");
-  if (connect(udp, (const struct sockaddr*)&to, sizeof to) < 0) fail("connect");
-  return udp;
-}
 
 static void send_many(int udp, size_t size, int count) {
   struct iovec bytes = {sending, size};
@@ -94,7 +70,7 @@ static void load(struct server* server, int round, size_t size, double microseco
   int missing[sockets];
   long answered = 0;
   for (int i = 0; i < sockets; ++i) {
-    entries[i] = (struct pollfd){connect_to(server->port), POLLIN, 0};
+    entries[i] = (struct pollfd){connect_to(server->port, SOCK_DGRAM | SOCK_NONBLOCK), POLLIN, 0};
     missing[i] = in_flight;
     send_many(entries[i].fd, size, in_flight);
   }
@@ -121,13 +97,10 @@ static void load(struct server* server, int round, size_t size, double microseco
 }
 
 static void report(const struct server* server, const struct server* floor, int rounds) {
-  double ratios[most_rounds];
-  for (int round = 0; round < rounds; ++round)
-    ratios[round] = server->cost[round] / floor->cost[round];
-  qsort(ratios, (size_t)rounds, sizeof *ratios, ascending);
+  const struct scatter scatter = scatter_of(server->cost, floor->cost, rounds);
   printf("  %-22s %6.2f us %7.2f   %.2f to %.2f %12ld answers, %ld lost\n", server->name,
          median(server->cost, rounds), median(server->cost, rounds) / median(floor->cost, rounds),
-         ratios[0], ratios[rounds - 1], server->answered, server->lost);
+         scatter.lowest, scatter.highest, server->answered, server->lost);
 }
 
 int main(int count, char** words) {
@@ -145,7 +118,7 @@ int main(int count, char** words) {
     int pid = 0;
     if (sscanf(words[4 + i], "%31[^:]:%d:%d", servers[i].name, &pid, &servers[i].port) != 3)
       return 2;
-    if (clock_getcpuclockid(pid, &servers[i].clock) != 0) fail("clock_getcpuclockid");
+    servers[i].clock = clock_of(pid);
   }
   for (int round = 0; round < rounds; ++round)
     for (int turn = 0; turn < many; ++turn)  // a different one begins each round

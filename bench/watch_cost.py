@@ -51,6 +51,7 @@ def watched(listener, *prefix):
 
 def main():
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 7
+    socket.setdefaulttimeout(60)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     with open("/proc/sys/net/ipv4/ip_local_port_range", "w", encoding="ascii") as file:
         file.write("1024 65000")

@@ -73,6 +73,10 @@ struct ModelFacts {
 /// "event-loop".
 [[nodiscard]] std::string_view to_text(LauncherKind launcher) noexcept;
 
+/// The event loop to take where nobody has chosen (`--model auto`): of those that can run here and
+/// now the one whose messages cost least. It is tried, so this takes some system calls.
+[[nodiscard]] Model best_model() noexcept;
+
 /// Whether `model` can run here and now; else `not_supported`, and `call` says what is missing.
 [[nodiscard]] Result<> can_run(Model model) noexcept;
 

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "headrace/buffer.hpp"
 
@@ -56,6 +57,9 @@ class BufferPool {
     if (block != nullptr) free_ = block->next;
     return block;
   }
+
+  /// All of them, as a list.
+  BufferBlock* take_all_given() noexcept { return std::exchange(free_, nullptr); }
 
   /// From now on so many are kept beyond those: who takes many at a time will again.
   void keep(std::size_t more) noexcept { kept_ = kKept + more; }

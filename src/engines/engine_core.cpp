@@ -167,26 +167,6 @@ Task<Result<>> Engine::wait_ready(int descriptor, Direction direction, Deadline 
   co_return ready;
 }
 
-std::string_view to_text(EngineKind kind) noexcept {
-  switch (kind) {
-    case EngineKind::blocking:
-      return "blocking";
-    case EngineKind::polling:
-      return "polling";
-    case EngineKind::select:
-      return "select";
-    case EngineKind::poll:
-      return "poll";
-    case EngineKind::epoll_level:
-      return "epoll-level";
-    case EngineKind::epoll_edge:
-      return "epoll-edge";
-    case EngineKind::io_uring:
-      return "io_uring";
-  }
-  return "";
-}
-
 template <>
 Result<Stream> detail::take(Operation& operation) noexcept {
   if (operation.outcome != Outcome::done) return std::unexpected(operation.failure);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "engines/buffer_pool.hpp"
@@ -172,6 +173,12 @@ Result<std::unique_ptr<EngineCore>> make_io_uring_engine();
 
 /// Fails with `not_supported` where the kernel lacks what that kind needs.
 Result<std::unique_ptr<EngineCore>> make_engine(EngineKind kind);
+
+/// Whether every Linux has it: nobody need try.
+[[nodiscard]] bool is_everywhere(EngineKind kind) noexcept;
+
+/// What loops are made with where nobody said: the first of these that can be made.
+[[nodiscard]] std::span<const EngineKind> engines_best_first() noexcept;
 
 /// Whether one can be made here and now. Leaves nothing behind that disturbs the caller's thread.
 Result<> try_engine(EngineKind kind) noexcept;

@@ -24,10 +24,6 @@ namespace {
 
 net::RingSizes sizes_for_all{};
 
-constexpr std::uint64_t kAboutBits = 7;
-constexpr std::uint64_t kAddressBits = (std::uint64_t{1} << 48) - 1 - kAboutBits;
-static_assert(alignof(SocketRecord) > kAboutBits);
-
 }  // namespace
 
 void set_ring_sizes(const net::RingSizes& sizes) noexcept { sizes_for_all = sizes; }
@@ -80,7 +76,7 @@ void IoUringEngine::unwatch(SocketRecord& socket) noexcept {
     ring_.take_back(tag(socket, what));
     asked = ask_to_stop(socket, what) && asked;
   };
-  end(RingState::kReceiving, static_cast<Of>(socket.asked));
+  end(RingState::kReceiving, asked_for(socket));
   end(RingState::kPollingRead, Of::poll_read);
   end(RingState::kPollingWrite, Of::poll_write);
   if (!asked && (socket.flags & SocketRecord::kBorrowed) == 0)
@@ -133,6 +129,57 @@ void IoUringEngine::wait(int timeout_ms) noexcept {
     (void)events_told(answer, timeout_ms);
 }
 
+// The paths of a usual message, within one loop: everything that the next completion needs stays in
+// registers.
+
+/// One of many, with a buffer, so there are bytes; and they were all, so the low half says no more.
+[[gnu::always_inline]] inline void IoUringEngine::on_received(
+    SocketRecord& socket, const io_uring_cqe& completion) noexcept {
+  constexpr std::uint16_t kOneOfMany = IORING_CQE_F_BUFFER | IORING_CQE_F_MORE;
+  constexpr unsigned kUnusual = SocketRecord::kQueuedRead | SocketRecord::kWatched;
+  const std::uint32_t told = completion.flags;
+  Operation* const operation = socket.waiting[0];
+  if (static_cast<std::uint16_t>(told) != kOneOfMany || operation == nullptr ||
+      (socket.flags & kUnusual) != 0) [[unlikely]]
+    return on_unusual_receive(socket, completion);
+  const auto size = static_cast<std::uint32_t>(completion.res);
+  operation->lease.block = buffers_.lend(told >> IORING_CQE_BUFFER_SHIFT, size);
+  (void)note_bytes(*operation, socket, size);
+  socket.waiting[0] = nullptr;
+  resume_usual(*operation);
+}
+
+/// All of it is gone (an error is no size), and nobody has wanted to stop it: the task of one that
+/// was to be stopped may be cancelled, and must find that out.
+[[gnu::always_inline]] inline void IoUringEngine::on_sent(SocketRecord& socket,
+                                                          const io_uring_cqe& completion) noexcept {
+  Operation& operation = *socket.waiting[1];
+  const auto gone = static_cast<std::size_t>(completion.res);
+  if (gone != operation.sending.size() || (socket.flags & SocketRecord::kQueuedWrite) != 0 ||
+      socket.ring.has(RingState::kSendStopping)) [[unlikely]]
+    return on_unusual_send(socket, completion.res);
+  socket.ring.clear(RingState::kSending);
+  add(socket.info->sent, gone);
+  (void)finish(operation);
+  socket.waiting[1] = nullptr;
+  resume_usual(operation);
+}
+
+[[gnu::always_inline]] inline void IoUringEngine::on_completion(
+    const io_uring_cqe& completion) noexcept {
+  constexpr std::uint64_t kAddressBits = (std::uint64_t{1} << kGenerationShift) - 1 - kAboutBits;
+  static_assert(alignof(SocketRecord) > kAboutBits);
+  const std::uint64_t named = completion.user_data;
+  SocketRecord& socket = *std::bit_cast<SocketRecord*>(named & kAddressBits);
+  if (socket.ring.generation != static_cast<std::uint16_t>(named >> kGenerationShift)) [[unlikely]]
+    return on_stale(completion);
+  const auto about = static_cast<Of>(named & kAboutBits);
+  if (about == Of::receive) return on_received(socket, completion);
+  if (about == Of::send) [[likely]]
+    return on_sent(socket, completion);
+  on_unusual(socket, completion, about);
+}
+
 void IoUringEngine::dispatch() noexcept {
   ring_.take_completions([this](const io_uring_cqe& completion) { on_completion(completion); });
   if (starved_ != nullptr) [[unlikely]] {
@@ -141,13 +188,10 @@ void IoUringEngine::dispatch() noexcept {
   }
 }
 
-void IoUringEngine::on_completion(const io_uring_cqe& completion) noexcept {
-  const auto about = static_cast<Of>(completion.user_data & kAboutBits);
-  SocketRecord& socket = *std::bit_cast<SocketRecord*>(completion.user_data & kAddressBits);
-  if (socket.ring.generation != completion.user_data >> kGenerationShift) [[unlikely]]
-    return on_stale(completion);
-  if (about == Of::receive) return on_received(socket, completion);
-  if (about == Of::send) return on_sent(socket, completion.res);
+// The rarer ones.
+
+void IoUringEngine::on_unusual(SocketRecord& socket, const io_uring_cqe& completion,
+                               Of about) noexcept {
   if (about == Of::accept) return on_accepted(socket, completion);
   if (about != Of::nobody) on_polled(socket, about == Of::poll_read ? 0 : 1);
 }

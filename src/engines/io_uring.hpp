@@ -21,14 +21,17 @@ class IoUringEngine final : public ReadinessEngine {
 
   [[nodiscard]] EngineKind kind() const noexcept override { return EngineKind::io_uring; }
   bool start(Operation& operation) noexcept override;
-  bool start_receive(Operation& operation) noexcept override { return start(operation); }
-  bool start_send(Operation& operation) noexcept override { return start(operation); }
+  bool start_receive(Operation& operation) noexcept override;
+  bool start_send(Operation& operation) noexcept override;
 
  private:
   /// What a completion is about: the lowest bits of its `user_data`. Above them stands the address
   /// of the record, and in the highest 16 its generation.
   enum class Of : std::uint8_t { receive, send, accept, poll_read, poll_write, nobody = 7 };
+  static constexpr std::uint8_t kAboutBits = 7;
+  static constexpr std::uint8_t kMany = 8;  // in `asked`: the request stays
   static constexpr unsigned kGenerationShift = 48;
+  static constexpr std::size_t kMostSent = std::size_t{1} << 30;  // at once; the rest comes next
   struct Unclaimed {
     SocketRecord* listener;
     int descriptor;
@@ -42,6 +45,10 @@ class IoUringEngine final : public ReadinessEngine {
   void dispatch() noexcept override;
   void release(SocketRecord& socket) noexcept override;
   void on_completion(const io_uring_cqe& completion) noexcept;
+  void on_received(SocketRecord& socket, const io_uring_cqe& completion) noexcept;
+  void on_sent(SocketRecord& socket, const io_uring_cqe& completion) noexcept;
+  [[gnu::noinline]] void on_unusual(SocketRecord& socket, const io_uring_cqe& completion,
+                                    Of about) noexcept;
   [[gnu::cold, gnu::noinline]] void on_stale(const io_uring_cqe& completion) noexcept;
   [[gnu::noinline]] void on_polled(SocketRecord& socket, unsigned direction) noexcept;
   void keep_watch(SocketRecord& socket, unsigned direction) noexcept;
@@ -49,8 +56,8 @@ class IoUringEngine final : public ReadinessEngine {
   bool ask_to_stop(const SocketRecord& socket, Of what) noexcept;
   void take_back_all() noexcept;
   [[nodiscard]] static std::uint64_t tag(const SocketRecord& socket, Of what) noexcept {
-    return std::uint64_t{socket.ring.generation} << kGenerationShift |
-           reinterpret_cast<std::uintptr_t>(&socket) | static_cast<std::uint64_t>(what);
+    return (std::uint64_t{socket.ring.generation} << kGenerationShift) +
+           reinterpret_cast<std::uintptr_t>(&socket) + static_cast<std::uint64_t>(what);
   }
 
   // The life of an operation that the kernel carries out (io_uring_operations.cpp).
@@ -61,15 +68,9 @@ class IoUringEngine final : public ReadinessEngine {
     operation.task = current_;
     current_->waiting = &operation;
   }
-  [[nodiscard]] bool needs_no_timer(const Operation& operation,
-                                    const SocketRecord& socket) const noexcept {
-    return operation.deadline.is_never() && socket.timer.due <= idle_due_;
-  }
-  bool start_send(Operation& operation, SocketRecord& socket) noexcept;
   [[gnu::cold, gnu::noinline]] bool begin_send(Operation& operation, SocketRecord& socket) noexcept;
-  static void fill_send(io_uring_sqe& request, Operation& operation, SocketRecord& socket) noexcept;
-  [[gnu::cold, gnu::noinline]] bool start_unusual(Operation& operation,
-                                                  SocketRecord& socket) noexcept;
+  static void fill_send(io_uring_sqe& request, const Operation& operation, SocketRecord& socket,
+                        std::size_t size) noexcept;
   Result<> wait_on_socket(Operation& operation) noexcept override;
   void look_again(Operation& operation) noexcept override;
   void try_for_the_last_time(SocketRecord& socket, unsigned direction) noexcept override;
@@ -80,12 +81,14 @@ class IoUringEngine final : public ReadinessEngine {
   void stop_sending(SocketRecord& socket) noexcept;
   void finish_waiting(Operation& operation, SocketRecord& socket, std::int64_t answer) noexcept;
   void end_reading(SocketRecord& socket) noexcept;
-  void on_sent(SocketRecord& socket, int answer) noexcept;
-  [[gnu::cold, gnu::noinline]] void on_unusual_send(SocketRecord& socket, int answer) noexcept;
+  void arm_again(SocketRecord& socket) noexcept;
+  [[nodiscard]] static Of asked_for(const SocketRecord& socket) noexcept {
+    return static_cast<Of>(socket.asked & kAboutBits);
+  }
+  [[gnu::noinline]] void on_unusual_send(SocketRecord& socket, int answer) noexcept;
   [[gnu::noinline]] void send_rest(SocketRecord& socket, bool stopped) noexcept;
 
   // What comes in, awaited or not (io_uring_reading.cpp).
-  void on_received(SocketRecord& socket, const io_uring_cqe& completion) noexcept;
   [[gnu::noinline]] void on_unusual_receive(SocketRecord& socket,
                                             const io_uring_cqe& completion) noexcept;
   void on_no_bytes(SocketRecord& socket, int answer) noexcept;

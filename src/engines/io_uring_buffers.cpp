@@ -12,8 +12,7 @@
 namespace headrace::detail {
 
 RingBuffers::~RingBuffers() {
-  while (next_given() != nullptr) {
-  }
+  (void)given_.take_all_given();  // they lie in `memory_`
   free_copies();
   if (memory_ != nullptr) sys::unmap_memory(memory_, most_ * kStride);
 }
@@ -28,25 +27,30 @@ Result<> RingBuffers::prepare(unsigned most) noexcept {
 
 void RingBuffers::grow() noexcept {
   const unsigned wanted = std::min(stock_ == 0 ? kFirst : 2 * stock_, most_);
+  const unsigned had = in_ring() + (wanted - stock_);
+  net::Ring::Giving giving{ring_};
   for (; stock_ < wanted; ++stock_) {
     auto* const block = new (at(stock_)) ReceivedBlock{};
     block->pool = &given_;
     block->id = static_cast<std::uint16_t>(stock_);
-    give(block);
+    give(giving, block);
   }
-  few_ = stock_ / 2;
-  ring_.publish_buffers();
+  few_ = static_cast<int>(stock_ / 2);
+  spare_ = static_cast<int>(had) - few_;
 }
 
-void RingBuffers::bring_home_from(ReceivedBlock* first) noexcept {
-  for (ReceivedBlock* block = first; block != nullptr; block = next_given()) give(block);
-  ring_.publish_buffers();
+void RingBuffers::bring_home_from(BufferBlock* first) noexcept {
+  net::Ring::Giving giving{ring_};
+  int count = 0;
+  for (BufferBlock* block = first; block != nullptr; block = block->next, ++count)
+    give(giving, static_cast<ReceivedBlock*>(block));
+  spare_ += count;
 }
 
 BufferBlock* RingBuffers::lend_when_few(ReceivedBlock* block, std::uint32_t size) noexcept {
   bring_home();
-  if (in_ring_ < few_) grow();
-  return in_ring_ < few_ ? copied_home(block, size) : block;
+  if (spare_ < 0) grow();
+  return spare_ < 0 ? copied_home(block, size) : block;
 }
 
 /// A copy of what is in `block`, which goes home; without memory it is lent all the same.
@@ -57,8 +61,9 @@ BufferBlock* RingBuffers::copied_home(ReceivedBlock* block, std::uint32_t size) 
   copy->pool = &copies_;
   std::memcpy(BufferPool::bytes_in(copy), BufferPool::bytes_in(block), size);
   has_copies_ = true;
-  give(block);
-  ring_.publish_buffers();
+  net::Ring::Giving giving{ring_};
+  give(giving, block);
+  ++spare_;
   return copy;
 }
 

@@ -40,19 +40,19 @@ class RingBuffers {
   /// The kernel has put `size` bytes into buffer `id`: where they are now.
   BufferBlock* lend(unsigned id, std::uint32_t size) noexcept {
     ReceivedBlock* const block = at(id);
-    if (--in_ring_ < few_) [[unlikely]]
+    if (--spare_ < 0) [[unlikely]]
       return lend_when_few(block, size);
     return block;
   }
   /// The same for bytes that nobody has asked for: they are no reason to have more buffers.
   BufferBlock* keep(unsigned id, std::uint32_t size) noexcept {
     ReceivedBlock* const block = at(id);
-    return --in_ring_ < few_ ? copied_home(block, size) : block;
+    return --spare_ < 0 ? copied_home(block, size) : block;
   }
 
   /// Gives the kernel what was given back.
   void bring_home() noexcept {
-    if (ReceivedBlock* const first = next_given()) bring_home_from(first);
+    if (BufferBlock* const first = given_.take_all_given()) bring_home_from(first);
     if (has_copies_) [[unlikely]]
       free_copies();
   }
@@ -61,7 +61,7 @@ class RingBuffers {
   void ran_dry() noexcept { grow(); }
 
   /// How many the kernel has.
-  [[nodiscard]] unsigned in_ring() const noexcept { return in_ring_; }
+  [[nodiscard]] unsigned in_ring() const noexcept { return static_cast<unsigned>(few_ + spare_); }
 
  private:
   static constexpr unsigned kFirst = 16;
@@ -70,12 +70,10 @@ class RingBuffers {
   [[nodiscard]] ReceivedBlock* at(unsigned id) const noexcept {
     return reinterpret_cast<ReceivedBlock*>(memory_ + id * kStride);
   }
-  ReceivedBlock* next_given() noexcept { return static_cast<ReceivedBlock*>(given_.take_given()); }
-  void give(ReceivedBlock* block) noexcept {
-    ring_.give_buffer(BufferPool::bytes_in(block), kSize, block->id);
-    ++in_ring_;
+  static void give(net::Ring::Giving& giving, ReceivedBlock* block) noexcept {
+    giving.give(BufferPool::bytes_in(block), kSize, block->id);
   }
-  void bring_home_from(ReceivedBlock* first) noexcept;
+  void bring_home_from(BufferBlock* first) noexcept;
   [[gnu::noinline]] BufferBlock* lend_when_few(ReceivedBlock* block, std::uint32_t size) noexcept;
   BufferBlock* copied_home(ReceivedBlock* block, std::uint32_t size) noexcept;
   void grow() noexcept;
@@ -84,9 +82,9 @@ class RingBuffers {
   net::Ring& ring_;
   std::byte* memory_ = nullptr;
   unsigned most_ = 0;
-  unsigned stock_ = 0;    // so many are in use, by the kernel or by receivers
-  unsigned few_ = 0;      // half of them
-  unsigned in_ring_ = 0;  // with the kernel
+  unsigned stock_ = 0;  // so many are in use, by the kernel or by receivers
+  int few_ = 0;         // half of them
+  int spare_ = 0;       // how many more than those are with the kernel
   bool has_copies_ = false;
   BufferPool given_;   // where buffers come back to
   BufferPool copies_;  // where copies do

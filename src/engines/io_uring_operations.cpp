@@ -22,48 +22,54 @@ bool IoUringEngine::is_carried(const Operation& operation) noexcept {
          (operation.type == &accept_operation && operation.deadline.is_never());
 }
 
-// `armed` of a stream or listener: a request for many is in the kernel, and nothing speaks against
-// just waiting for it. While the server drains nothing is armed.
-bool IoUringEngine::start(Operation& operation) noexcept {
+// A usual message: both are noted down, the send with its request. `armed` of a stream or listener:
+// a request for many is in the kernel, nothing has come that nobody has asked for, and nothing
+// speaks against just waiting. While the server drains nothing is armed.
+
+bool IoUringEngine::start_send(Operation& operation) noexcept {
   SocketRecord& socket = *operation.socket;
-  if (operation.type == &send_operation) return start_send(operation, socket);
-  if (operation.type != &receive_operation) [[unlikely]]
-    return start_unusual(operation, socket);
   socket.active_at = now_;
   if (--budget_ < 0) [[unlikely]]
     return start_used_up(operation);
-  if (!socket.armed[0] || socket.unread != nullptr || !needs_no_timer(operation, socket))
-      [[unlikely]]
+  if (socket.timer.due > idle_due_ || operation.sending.size() > kMostSent) [[unlikely]]
+    return begin_send(operation, socket);
+  io_uring_sqe* const request = ring_.free_submission();
+  if (request == nullptr) [[unlikely]]
+    return begin_send(operation, socket);
+  note_waiting(operation, socket, 1);
+  fill_send(*request, operation, socket, operation.sending.size());
+  return false;
+}
+
+bool IoUringEngine::start_receive(Operation& operation) noexcept {
+  SocketRecord& socket = *operation.socket;
+  socket.active_at = now_;
+  if (--budget_ < 0) [[unlikely]]
+    return start_used_up(operation);
+  if (!socket.armed[0] || socket.timer.due > idle_due_) [[unlikely]]
     return begin_reading(operation, socket);
   note_waiting(operation, socket, 0);
   return false;
 }
 
-bool IoUringEngine::start_send(Operation& operation, SocketRecord& socket) noexcept {
+// Any other, and those with a deadline.
+
+bool IoUringEngine::start(Operation& operation) noexcept {
+  SocketRecord& socket = *operation.socket;
+  const bool sends = operation.type == &send_operation;
+  if (!sends && operation.type != &receive_operation && operation.type != &accept_operation)
+    return ReadinessEngine::start(operation);
   socket.active_at = now_;
   if (--budget_ < 0) [[unlikely]]
     return start_used_up(operation);
-  note_waiting(operation, socket, 1);
-  if (!needs_no_timer(operation, socket)) [[unlikely]]
-    return begin_send(operation, socket);
-  io_uring_sqe* const request = ring_.free_submission();
-  if (request == nullptr) [[unlikely]]
-    return begin_send(operation, socket);
-  fill_send(*request, operation, socket);
-  return false;
+  return sends ? begin_send(operation, socket) : begin_reading(operation, socket);
 }
 
-/// It waits already.
 bool IoUringEngine::begin_send(Operation& operation, SocketRecord& socket) noexcept {
+  note_waiting(operation, socket, 1);
   set_timer(socket, operation);
   submit_send(operation, socket);
   return false;
-}
-
-bool IoUringEngine::start_unusual(Operation& operation, SocketRecord& socket) noexcept {
-  if (operation.type != &accept_operation) return ReadinessEngine::start(operation);
-  if (--budget_ < 0) return start_used_up(operation);
-  return begin_reading(operation, socket);
 }
 
 bool IoUringEngine::begin_reading(Operation& operation, SocketRecord& socket) noexcept {
@@ -79,7 +85,9 @@ bool IoUringEngine::begin_reading(Operation& operation, SocketRecord& socket) no
   set_timer(socket, operation);
   if (drains)
     stop_reading(socket);
-  else if (!reading)
+  else if (reading)
+    arm_again(socket);
+  else
     submit_reading(operation, socket);
   return false;
 }
@@ -97,18 +105,19 @@ void IoUringEngine::submit_send(Operation& operation, SocketRecord& socket) noex
   io_uring_sqe* const request = ring_.next_submission();
   if (request == nullptr) [[unlikely]]
     return enqueue(operation);
-  fill_send(*request, operation, socket);
+  fill_send(*request, operation, socket, std::min(operation.sending.size(), kMostSent));
 }
 
-/// As its `describe` says; asking for it would cost each message a call.
-void IoUringEngine::fill_send(io_uring_sqe& request, Operation& operation,
-                              SocketRecord& socket) noexcept {
-  constexpr std::size_t kMost = std::size_t{1} << 30;  // what is left comes next
-  request = {};
+/// As its `describe` says; asking for it would cost each message a call. What is not set here no
+/// request of ours sets, so it is 0 in all of the queue, as it was from the start.
+void IoUringEngine::fill_send(io_uring_sqe& request, const Operation& operation,
+                              SocketRecord& socket, std::size_t size) noexcept {
   request.opcode = IORING_OP_SEND;
+  request.flags = 0;
+  request.ioprio = 0;
   request.fd = socket.descriptor;
   request.addr = reinterpret_cast<std::uintptr_t>(operation.sending.data());
-  request.len = static_cast<std::uint32_t>(std::min(operation.sending.size(), kMost));
+  request.len = static_cast<std::uint32_t>(size);
   request.msg_flags = MSG_NOSIGNAL;
   request.user_data = tag(socket, Of::send);
   socket.ring.set(RingState::kSending);
@@ -137,9 +146,16 @@ void IoUringEngine::submit_reading(Operation& operation, SocketRecord& socket) n
   }
   const Of about = accepts ? Of::accept : Of::receive;
   io_uring_sqe_set_data64(request, tag(socket, about));
-  socket.asked = static_cast<std::uint8_t>(about);
+  socket.asked = static_cast<std::uint8_t>(static_cast<unsigned>(about) | (many ? kMany : 0U));
   socket.ring.set(RingState::kReceiving);
-  socket.armed[0] = many && phase_ == Phase::running;
+  arm_again(socket);
+}
+
+/// With a request for many in the kernel, and nothing kept, the next wait takes no more than being
+/// noted.
+void IoUringEngine::arm_again(SocketRecord& socket) noexcept {
+  socket.armed[0] = (socket.asked & kMany) != 0 && phase_ == Phase::running &&
+                    !socket.ring.has(RingState::kStopping);
 }
 
 // Rarer ways to go on.
@@ -182,7 +198,7 @@ void IoUringEngine::try_for_the_last_time(SocketRecord& socket, unsigned directi
 void IoUringEngine::stop_reading(SocketRecord& socket) noexcept {
   socket.armed[0] = false;
   if (socket.ring.has(RingState::kStopping)) return;
-  if (ask_to_stop(socket, static_cast<Of>(socket.asked)))
+  if (ask_to_stop(socket, asked_for(socket)))
     socket.ring.set(RingState::kStopping);
   else if (socket.waiting[0] != nullptr && (socket.flags & SocketRecord::kQueuedRead) == 0)
     enqueue(*socket.waiting[0]);
@@ -216,25 +232,9 @@ void IoUringEngine::end_reading(SocketRecord& socket) noexcept {
 
 // Sending.
 
-void IoUringEngine::on_sent(SocketRecord& socket, int answer) noexcept {
-  socket.ring.clear(RingState::kSending);
-  const bool unusual = answer < 0 || socket.ring.has(RingState::kSendStopping) ||
-                       (socket.flags & SocketRecord::kQueuedWrite) != 0;
-  if (unusual) [[unlikely]]
-    return on_unusual_send(socket, answer);
-  Operation& operation = *socket.waiting[1];
-  if (send_operation.absorb(operation, socket, answer) != Verdict::finished) [[unlikely]]
-    return send_rest(socket, false);
-  socket.waiting[1] = nullptr;
-  // A cancelled task does not come this way: its operation was queued.
-  current_ = operation.task;
-  budget_ = kTurnBudget;
-  std::coroutine_handle<>::from_address(operation.waiter).resume();
-}
-
 void IoUringEngine::on_unusual_send(SocketRecord& socket, int answer) noexcept {
   const bool stopped = socket.ring.has(RingState::kSendStopping);
-  socket.ring.clear(RingState::kSendStopping);
+  socket.ring.clear(RingState::kSending | RingState::kSendStopping);
   if ((socket.flags & SocketRecord::kQueuedWrite) != 0) {  // cancelled: it ends in its turn
     if (answer > 0) add(socket.info->sent, static_cast<std::uint64_t>(answer));
     return;

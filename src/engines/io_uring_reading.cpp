@@ -32,24 +32,6 @@ bool is_stream(const SocketRecord& socket) noexcept {
 
 // Bytes.
 
-void IoUringEngine::on_received(SocketRecord& socket, const io_uring_cqe& completion) noexcept {
-  constexpr unsigned kOneOfMany = IORING_CQE_F_BUFFER | IORING_CQE_F_MORE;
-  Operation* const operation = socket.waiting[0];
-  // With a buffer and more to come there are bytes.
-  const bool usual = (completion.flags & kOneOfMany) == kOneOfMany && operation != nullptr &&
-                     (socket.flags & SocketRecord::kQueuedRead) == 0;
-  if (!usual) [[unlikely]]
-    return on_unusual_receive(socket, completion);
-  operation->lease.block = buffers_.lend(completion.flags >> IORING_CQE_BUFFER_SHIFT,
-                                         static_cast<std::uint32_t>(completion.res));
-  (void)receive_operation.absorb(*operation, socket, completion.res);  // bytes: it has finished
-  socket.waiting[0] = nullptr;
-  // A cancelled task does not come this way: its operation was queued.
-  current_ = operation->task;
-  budget_ = kTurnBudget;
-  std::coroutine_handle<>::from_address(operation->waiter).resume();
-}
-
 void IoUringEngine::on_unusual_receive(SocketRecord& socket,
                                        const io_uring_cqe& completion) noexcept {
   const bool more = (completion.flags & IORING_CQE_F_MORE) != 0;
@@ -152,6 +134,7 @@ std::int64_t IoUringEngine::take_something(Operation& operation, SocketRecord& s
 
 void IoUringEngine::hold(SocketRecord& socket, BufferBlock* block, std::uint32_t size) noexcept {
   static_cast<ReceivedBlock*>(block)->size = size;
+  socket.armed[0] = false;  // so that whoever asks next looks here first
   BufferBlock* const last = socket.unread;
   block->next = last == nullptr ? block : last->next;
   if (last != nullptr) last->next = block;

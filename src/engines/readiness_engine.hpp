@@ -92,10 +92,14 @@ class ReadinessEngine : public EngineCore {
       return retry_after(socket, 0, end_receive(*operation, socket, answer));
     (void)take_untold(*operation, socket, static_cast<std::uint32_t>(answer));
     socket.waiting[0] = nullptr;
-    // A cancelled task does not come this way: its operation was queued.
-    current_ = operation->task;
+    resume_usual(*operation);
+  }
+
+  /// Not a task that is cancelled: its operation was queued, and ends in its turn.
+  [[gnu::always_inline]] void resume_usual(Operation& operation) noexcept {
+    current_ = operation.task;
     budget_ = kTurnBudget;
-    std::coroutine_handle<>::from_address(operation->waiter).resume();
+    std::coroutine_handle<>::from_address(operation.waiter).resume();
   }
 
   // What an engine may do in a way of its own, where the kernel carries out what it waits for.

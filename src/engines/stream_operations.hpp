@@ -25,16 +25,22 @@ void tell_message(SocketRecord& socket, const Operation& operation) noexcept;
 
 // receive: recv(2) into a block of the engine's.
 
-/// `size` bytes have come, which are told to nobody but who receives them.
-[[gnu::always_inline]] inline Verdict take_untold(Operation& operation, SocketRecord& socket,
-                                                  std::uint32_t size) noexcept {
+/// `size` bytes have come into a block that `operation` has.
+[[gnu::always_inline]] inline Verdict note_bytes(Operation& operation, SocketRecord& socket,
+                                                 std::uint32_t size) noexcept {
   operation.lease.begin = BufferPool::kHeadroom;
   operation.lease.size = size;
-  socket.ready[0] = size >= socket.trusted_below;
   ConnectionInfo& info = *socket.info;
   add(info.received, size);
   add(info.messages, 1);
   return finish(operation);
+}
+
+/// The same by recv(2), told to nobody but who receives them.
+[[gnu::always_inline]] inline Verdict take_untold(Operation& operation, SocketRecord& socket,
+                                                  std::uint32_t size) noexcept {
+  socket.ready[0] = size >= socket.trusted_below;
+  return note_bytes(operation, socket, size);
 }
 
 [[gnu::always_inline]] inline Verdict take_received(Operation& operation, SocketRecord& socket,

@@ -82,6 +82,19 @@ std::string_view to_text(LauncherKind launcher) noexcept {
   return "";
 }
 
+Model best_model() noexcept {
+  const ModelInfo* best = &kModels.back();
+  for (const EngineKind engine : detail::engines_best_first()) {
+    const auto* const row = std::ranges::find_if(kModels, [engine](const ModelInfo& model) {
+      return model.launcher == event_loop && model.engine == engine;
+    });
+    if (row == kModels.end()) continue;
+    best = row;
+    if (can_run(row->model)) break;
+  }
+  return best->model;
+}
+
 Result<> can_run(Model model) noexcept {
   if (!info(model).built) return fail(Errc::not_supported, "not in this version of headrace yet");
   return detail::try_engine(info(model).engine);

@@ -55,7 +55,7 @@ std::string why_not(const Service& service, const ModelInfo& model, Workers work
 }
 
 std::string why_not_here(const ModelInfo& model) {
-  if (model.engine != EngineKind::io_uring) return "";  // the others are in every Linux
+  if (detail::is_everywhere(model.engine)) return "";
   const auto possible = can_run(model.model);
   if (possible || possible.error().code != Errc::not_supported) return "";
   const ModelInfo* nearest = &model;

@@ -78,11 +78,14 @@ class Ring {
   }
   /// The same, but null when the queue is full.
   io_uring_sqe* free_submission() noexcept {
-    // io_uring_get_sqe, without what only other kinds of rings need.
+    // io_uring_get_sqe, without what only other kinds of rings need; where the kernel is, is asked
+    // only when all that were known to be free are filled in.
     io_uring_sq& queue = ring_.sq;
     const unsigned at = queue.sqe_tail;
-    if (at + 1 - *queue.khead > queue.ring_entries) [[unlikely]]
-      return nullptr;
+    if (static_cast<int>(at - free_until_) >= 0) [[unlikely]] {
+      free_until_ = *queue.khead + queue.ring_entries;
+      if (free_until_ == at) return nullptr;
+    }
     queue.sqe_tail = at + 1;
     return &queue.sqes[at & queue.ring_mask];
   }
@@ -99,10 +102,11 @@ class Ring {
 
   /// Calls `visit` for each that is there. One that comes meanwhile waits for the next time.
   template <class Visit>
-  void take_completions(Visit visit) noexcept {
-    const unsigned first = *ring_.cq.khead;
+  [[gnu::always_inline]] void take_completions(Visit visit) noexcept {
+    const io_uring_cqe* const all = ring_.cq.cqes;
+    const unsigned mask = ring_.cq.ring_mask;
     const unsigned end = io_uring_smp_load_acquire(ring_.cq.ktail);
-    for (unsigned at = first; at != end; ++at) visit(ring_.cq.cqes[at & ring_.cq.ring_mask]);
+    for (unsigned at = *ring_.cq.khead; at != end; ++at) visit(all[at & mask]);
     // Those that come meanwhile, if there is no place for them, the kernel keeps.
     io_uring_smp_store_release(ring_.cq.khead, end);
   }
@@ -111,15 +115,28 @@ class Ring {
 
   static constexpr std::uint16_t kBufferGroup = 0;
 
-  /// Puts a buffer where the kernel finds it once `publish_buffers` is called.
-  void give_buffer(void* bytes, std::uint32_t size, std::uint16_t id) noexcept {
-    io_uring_buf_ring_add(buffers_, bytes, size, id, buffer_mask_, added_);
-    ++added_;
-  }
-  void publish_buffers() noexcept {
-    io_uring_buf_ring_advance(buffers_, added_);
-    added_ = 0;
-  }
+  /// Puts buffers where the kernel finds them, all at once when this ends.
+  class Giving {
+   public:
+    explicit Giving(Ring& to) noexcept
+        : to_{to}, tail_{to.buffers_->tail}, mask_{static_cast<unsigned>(to.buffer_mask_)} {}
+    Giving(const Giving&) = delete;
+    Giving& operator=(const Giving&) = delete;
+    ~Giving() { io_uring_smp_store_release(&to_.buffers_->tail, static_cast<__u16>(tail_)); }
+
+    void give(void* bytes, std::uint32_t size, std::uint16_t id) noexcept {
+      // Not all of an entry: the tail lies in the first one.
+      io_uring_buf& place = to_.buffers_->bufs[tail_++ & mask_];
+      place.addr = reinterpret_cast<std::uintptr_t>(bytes);
+      place.len = size;
+      place.bid = id;
+    }
+
+   private:
+    Ring& to_;
+    unsigned tail_;
+    unsigned mask_;
+  };
 
  private:
   [[gnu::noinline, gnu::cold]] io_uring_sqe* submission_after_handing_over() noexcept;
@@ -131,7 +148,7 @@ class Ring {
   io_uring ring_{};
   io_uring_buf_ring* buffers_ = nullptr;
   int buffer_mask_ = 0;
-  int added_ = 0;  // since they were last published
+  unsigned free_until_ = 0;  // submissions before it are known to be free
   std::size_t buffers_size_ = 0;
   RingFeatures features_{};
   bool is_open_ = false;

@@ -228,7 +228,7 @@ void Tracker::follow(const Key& key, Connection& connection, const Sign& sign) {
   }
   auto to = sign.sent ? after_sending(connection.state, sign.bits)
                       : after_getting(connection.state, sign.bits);
-  if (!to) return;
+  if (!to || *to == connection.refuted) return;  // sent again, and most likely lost again
   if (*to == syn_received && connection.state == closed) connection.state = listen;
   change(key, connection, *to, TcpSource::packet, sign.time, nullptr);
 }
@@ -293,6 +293,7 @@ void Tracker::row(TcpSighting& sighting) {
                seen_leaving ? connection.left : now_, &socket);
     }
   }
+  if (connection.row_state != socket.state) connection.refuted = closed;
   connection.row_state = socket.state;
   connection.row_time = now_;
   connection.left = 0;
@@ -305,6 +306,8 @@ void Tracker::row(TcpSighting& sighting) {
     connection.since = now_ - std::max<std::int64_t>(0, kTimeWait - left);
     connection.since_known = true;
   }
+  connection.row_since = connection.since;
+  connection.row_since_known = connection.since_known;
   socket.owner = connection.owner;
   sighting.age = std::chrono::nanoseconds{std::max<std::int64_t>(0, now_ - connection.since)};
   sighting.age_known = connection.since_known;
@@ -312,13 +315,18 @@ void Tracker::row(TcpSighting& sighting) {
 
 // A row of a state to which no way leads from the one that is known. A socket that connects a
 // second time (after connect(2) to nowhere) keeps its cookie; and events that were taken for this
-// connection's may have been those of the same two ends elsewhere: then the row before counts.
+// connection's may have been those of the same two ends elsewhere, and a segment that passed may
+// not have arrived (a firewall took it): then the row before counts.
 void Tracker::settle(const Key& key, Connection& connection, const TcpSocket& socket) {
   if (is_reachable(connection.state, socket.state)) return;
-  if (socket.state == syn_sent)
+  if (socket.state == syn_sent) {
     begin_again(key, connection, closed);
-  else if (is_reachable(connection.row_state, socket.state))
+  } else if (is_reachable(connection.row_state, socket.state)) {
+    connection.refuted = connection.state;
     connection.state = connection.row_state;
+    connection.since = connection.row_since;
+    connection.since_known = connection.row_since_known;
+  }
 }
 
 void Tracker::end_look(std::int64_t until) {

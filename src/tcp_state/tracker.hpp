@@ -77,11 +77,14 @@ class Tracker {
   struct Connection {
     TcpState state = TcpState::closed;
     TcpState row_state = TcpState::closed;  // in its last row
+    TcpState refuted = TcpState::closed;    // a segment led there, but its row did not follow
     bool since_known = false;
+    bool row_since_known = false;
     std::uint32_t look = 0;  // the last that had it
     std::int64_t since = 0;
-    std::int64_t row_time = 0;  // when the look of its last row began
-    std::int64_t left = 0;      // a way out was seen then; 0: none
+    std::int64_t row_since = 0;  // of the state in its last row
+    std::int64_t row_time = 0;   // when the look of its last row began
+    std::int64_t left = 0;       // a way out was seen then; 0: none
     TcpSource left_by = TcpSource::snapshot;
     std::uint64_t cookie = 0;
     TcpOwner owner{};

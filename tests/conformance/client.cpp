@@ -90,7 +90,10 @@ Client::Client(const Address& to, Options options) : socket_{-1} {
     const timeval limit{std::chrono::duration_cast<std::chrono::seconds>(patience()).count(), 0};
     (void)::setsockopt(socket_, SOL_SOCKET, SO_SNDTIMEO, &limit,
                        sizeof limit);  // bounds connect(2)
-    if (::connect(socket_, address.get(), address.length) != 0) give_up("connect");
+    if (::connect(socket_, address.get(), address.length) != 0) {
+      if (errno != EINTR || to.is_unix()) give_up("connect");
+      (void)wait_for(POLLOUT);  // it goes on by itself
+    }
     if (!to.is_unix()) set_option(socket_, IPPROTO_TCP, TCP_NODELAY, 1);
   } catch (...) {
     close();
@@ -211,7 +214,9 @@ void Client::receive_to_any_end() {
 
 bool Client::hears_nothing_for(int milliseconds) {
   pollfd entry{socket_, POLLIN | POLLRDHUP, 0};
-  return ::poll(&entry, 1, milliseconds) == 0;
+  int ready = -1;
+  while (ready < 0) ready = ::poll(&entry, 1, milliseconds);  // EINTR: once more, as long
+  return ready == 0;
 }
 
 std::string Client::echo(std::string_view bytes) {

@@ -179,6 +179,7 @@ CONFORMANCE("a client that does not read can be kicked, and the next is served")
   {
     Client stuck{server->address()};
     (void)stuck.send_until_stuck(bytes_of_size(64_MiB));
+    wait_until("it has come", [&] { return server->report().arrived == 1; });
     EXPECT_EQ(Operated::ask("kick 1"), "yes");
     wait_until("it has left", [&] { return server->report().departures() == 1; });
   }

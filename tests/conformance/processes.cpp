@@ -40,9 +40,10 @@ std::size_t number_in(const Path& file, std::string_view key) {
   return 0;
 }
 
-/// The fields of /proc/PID/stat behind the name, which may hold blanks: the first is the state.
-std::vector<std::string> fields_of(pid_t process) {
-  std::ifstream file{directory_of(process) / "stat"};
+/// The fields of a file /proc/.../stat behind the name, which may hold blanks: the first is the
+/// state.
+std::vector<std::string> fields_in(const Path& stat) {
+  std::ifstream file{stat};
   std::string line;
   std::getline(file, line);
   const std::size_t name_ends = line.rfind(')');
@@ -51,6 +52,10 @@ std::vector<std::string> fields_of(pid_t process) {
   std::vector<std::string> fields;
   for (std::string field; rest >> field;) fields.push_back(field);
   return fields;
+}
+
+std::vector<std::string> fields_of(pid_t process) {
+  return fields_in(directory_of(process) / "stat");
 }
 
 }  // namespace
@@ -101,6 +106,17 @@ std::chrono::milliseconds processor_time_of(pid_t group) {
     if (fields.size() > kUser + 1) ticks += std::stol(fields[kUser]) + std::stol(fields[kUser + 1]);
   }
   return std::chrono::milliseconds{ticks * 1000 / ::sysconf(_SC_CLK_TCK)};
+}
+
+bool all_sleep(pid_t group) {
+  for (const pid_t process : processes_of(group)) {
+    const Path threads = directory_of(process) / "task";
+    for (const std::string& thread : entries_in(threads)) {
+      const auto fields = fields_in(threads / thread / "stat");
+      if (!fields.empty() && fields[0] != "S" && fields[0] != "Z") return false;
+    }
+  }
+  return true;
 }
 
 bool is_gone(pid_t process) {

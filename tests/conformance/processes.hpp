@@ -21,6 +21,8 @@ namespace headrace::conformance::proc {
 /// How often their threads have gone to sleep by themselves.
 [[nodiscard]] std::size_t sleeps_of(pid_t group);
 [[nodiscard]] std::chrono::milliseconds processor_time_of(pid_t group);
+/// Whether each of their threads waits for something, and none would run if it could.
+[[nodiscard]] bool all_sleep(pid_t group);
 /// Has ended, waited for or not.
 [[nodiscard]] bool is_gone(pid_t process);
 /// By SIGSTOP. Those that have ended do not count.

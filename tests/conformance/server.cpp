@@ -241,6 +241,13 @@ std::size_t Server::private_memory() const { return proc::private_memory_of(chil
 std::size_t Server::sleeps() const { return proc::sleeps_of(child_); }
 std::chrono::milliseconds Server::processor_time() const { return proc::processor_time_of(child_); }
 
+void Server::let_it_work() const {
+  constexpr std::chrono::milliseconds kWhile{50};
+  const auto enough = processor_time() + kWhile;
+  wait_until("the server has had its turn",
+             [&] { return proc::all_sleep(child_) || processor_time() >= enough; });
+}
+
 FailedStart start_that_fails(const ModelInfo& model, std::string_view listen, Workers workers,
                              const Service& service) {
   Report* const report = make_report();

@@ -116,6 +116,10 @@ class Server {
   [[nodiscard]] std::size_t sleeps() const;          // system calls that had to wait, so far
   [[nodiscard]] std::chrono::milliseconds processor_time() const;
 
+  /// Until all of it sleeps or has worked for a while: what it has not done by then it does not
+  /// mean to do, however busy the machine.
+  void let_it_work() const;
+
  private:
   Server(const ModelInfo& model, const Setup& setup, Report* report);
   void start(const ModelInfo& model, const Setup& setup);

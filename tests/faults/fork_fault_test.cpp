@@ -96,7 +96,8 @@ class ForkFaults : public testing::Test {
     ssize_t got = -1;
     if (::connect(client, reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0 &&
         ::send(client, "hello", answer.size(), MSG_NOSIGNAL) == ssize_t{answer.size()})
-      got = ::recv(client, answer.data(), answer.size(), MSG_WAITALL);
+      do got = ::recv(client, answer.data(), answer.size(), MSG_WAITALL);
+      while (got < 0 && errno == EINTR);  // stopped and continued: signal(7)
     EXPECT_TRUE(got >= 0 || errno != EAGAIN) << "left hanging";
     (void)::close(client);
     return {answer.data(), got < 0 ? 0 : static_cast<std::size_t>(got)};

@@ -10,6 +10,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "tool"))
 
 from _datagrams import PATIENCE, Pipe  # noqa: E402  (the path comes first)
+from _namespaces import be_alone_where_possible  # noqa: E402, F401
 
 SEEDS = (sys.executable, os.path.join(HERE, "_udp_programs.py"))
 

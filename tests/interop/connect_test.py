@@ -13,7 +13,7 @@ import time
 import unittest
 
 from _clients import PATIENCE, PROGRAM
-from _datagram_peers import Peer
+from _datagram_peers import Peer, be_alone_where_possible
 
 BYTES = random.Random(5).randbytes(1_000_000)
 
@@ -85,10 +85,14 @@ class Tools(unittest.TestCase):
     def test_nc_that_does_not_close_is_given_up(self):
         """Without -N it keeps its side open, and so would nc on ours."""
         with Listening(["nc.openbsd", "-l", "127.0.0.1", "PORT"], b"from nc") as server:
-            status, out, err = connect(server.port, "--linger", "300ms", data=b"to nc")
+            with subprocess.Popen([PROGRAM, "connect", str(server.port), "--linger", "300ms"],
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, bufsize=0) as client:
+                client.stdin.write(b"to nc")
+                self.assertEqual(client.stdout.read(7), b"from nc")
+                _, err = client.communicate(timeout=PATIENCE)
         self.assertEqual(server.out, b"to nc")
-        self.assertEqual(out, b"from nc")
-        self.assertIn((status, "--linger" in err), ((0, False), (1, True)))  # by its version
+        self.assertIn((client.returncode, b"--linger" in err), ((0, False), (1, True)))  # by version
 
     def test_ncat(self):
         """At our FIN it drops what it has not sent yet: so much in one direction at a time."""
@@ -223,10 +227,15 @@ class Notes(unittest.TestCase):
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        for text in ("one", "二", "three"):
-            done = connect("udp://127.0.0.1:%d" % udp.getsockname()[1], "--wait", "200ms",
-                           data=text.encode())
-            self.assertEqual(done, (0, text.encode(), ""))
+        for text in ("one".encode(), "二".encode(), "three".encode()):
+            address = "udp://127.0.0.1:%d" % udp.getsockname()[1]
+            with subprocess.Popen([PROGRAM, "connect", address, "--wait", "50ms"],
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                  bufsize=0) as client:
+                client.stdin.write(text)
+                self.assertEqual(client.stdout.read(len(text)), text)  # however late it is
+                client.stdin.close()
+                self.assertEqual(client.wait(PATIENCE), 0)
         thread.join(PATIENCE)
         udp.close()
         self.assertEqual(printed, ["callback 1 one", "callback 2 二", "callback 3 three"])
@@ -242,4 +251,5 @@ class Notes(unittest.TestCase):
 
 
 if __name__ == "__main__":
+    be_alone_where_possible()  # the tools cannot say which port they got, so it is chosen beforehand
     unittest.main()

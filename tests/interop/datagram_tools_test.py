@@ -7,7 +7,7 @@ import subprocess
 import time
 import unittest
 
-from _datagram_peers import Peer, free_udp_port, udp_port_is_bound
+from _datagram_peers import Peer, be_alone_where_possible, free_udp_port, udp_port_is_bound
 from _datagrams import PATIENCE, Receiver, Running
 from _program import scratch_directory
 
@@ -159,4 +159,5 @@ class Tools(unittest.TestCase):
 
 
 if __name__ == "__main__":
+    be_alone_where_possible()  # the tools cannot say which port they got, so it is chosen beforehand
     unittest.main()

@@ -76,6 +76,14 @@ TEST(TimePlan, EveryCaseIsMeasuredOnceAtLeast) {
   EXPECT_EQ(played.longest, TimePlan::kShortest);
 }
 
+TEST(TimePlan, ATurnThatWouldExceedTheLimitIsLeftOutButOfTheFirstRound) {
+  const TimePlan plan{{.rounds = 5, .round = {}, .within = 10s}, {11}};
+  EXPECT_FALSE(plan.is_used_up(1, 9s));
+  EXPECT_TRUE(plan.is_used_up(1, 10s));
+  EXPECT_FALSE(plan.is_used_up(0, 60s));
+  EXPECT_FALSE((TimePlan{{.rounds = 5, .round = 1s, .within = {}}, {11}}.is_used_up(1, 600s)));
+}
+
 TEST(TimePlan, NoRoundIsLongerThanAsked) {
   const Played played = play({.rounds = 2, .round = 200ms, .within = 100s}, {3, 3}, {10ms, 10ms});
   EXPECT_EQ(played.longest, 200ms);

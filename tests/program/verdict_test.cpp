@@ -57,8 +57,9 @@ TEST(SignTest, CountsTheWays) {
 }
 
 TEST(Verdict, IsClearWhenEveryRoundSaysSo) {
-  const Verdict verdict = verdict_of(group_of(
-      {entry_of("slow", {100, 90, 120, 80, 100}), entry_of("fast", {110, 99, 126, 96, 130})}));
+  const Group group = group_of(
+      {entry_of("slow", {100, 90, 120, 80, 100}), entry_of("fast", {110, 99, 126, 96, 130})});
+  const Verdict verdict = verdict_of(group);
   ASSERT_NE(verdict.first, nullptr);
   EXPECT_EQ(verdict.first->name, "fast");
   EXPECT_TRUE(verdict.is_clear);
@@ -71,24 +72,27 @@ TEST(Verdict, IsClearWhenEveryRoundSaysSo) {
 }
 
 TEST(Verdict, IsNoiseWhenOneRoundOfFiveSaysOtherwise) {
-  const Verdict verdict = verdict_of(
-      group_of({entry_of("one", {110, 110, 110, 110, 90}), entry_of("other", Rates(5, 100))}));
+  const Group group =
+      group_of({entry_of("one", {110, 110, 110, 110, 90}), entry_of("other", Rates(5, 100))});
+  const Verdict verdict = verdict_of(group);
   EXPECT_FALSE(verdict.is_clear);
   EXPECT_NE(verdict.sentence.find("within the noise"), std::string::npos);
 }
 
 TEST(Verdict, ComparesRoundsOfTheSameTurnOnly) {
   // Everything became slower after the third round; in each of them one is ahead by a tenth.
-  const Verdict verdict = verdict_of(group_of(
-      {entry_of("one", {110, 110, 110, 55, 55}), entry_of("other", {100, 100, 100, 50, 50})}));
+  const Group group = group_of(
+      {entry_of("one", {110, 110, 110, 55, 55}), entry_of("other", {100, 100, 100, 50, 50})});
+  const Verdict verdict = verdict_of(group);
   EXPECT_TRUE(verdict.is_clear);
   EXPECT_NEAR(verdict.least, 0.1, 1e-9);
   EXPECT_NEAR(verdict.most, 0.1, 1e-9);
 }
 
 TEST(Verdict, TooFewRoundsTellNothing) {
-  const Verdict verdict = verdict_of(
-      group_of({entry_of("one", {200, 200, 200, 200}), entry_of("other", Rates(4, 100))}));
+  const Group group =
+      group_of({entry_of("one", {200, 200, 200, 200}), entry_of("other", Rates(4, 100))});
+  const Verdict verdict = verdict_of(group);
   EXPECT_FALSE(verdict.is_clear);
   EXPECT_NE(verdict.sentence.find("too few rounds"), std::string::npos);
 }
@@ -100,21 +104,24 @@ TEST(Verdict, LeavesOutWhoLeftSomebodyWaitingMadeErrorsOrFailed) {
   wrong.problems.add(Problem::corrupt);
   Entry failed = entry_of("failed", Rates(5, 700));
   failed.failure = "it ended";
-  const Verdict verdict = verdict_of(group_of(
-      {waiting, wrong, failed, entry_of("a", Rates(5, 100)), entry_of("b", Rates(5, 90))}));
+  const Group group =
+      group_of({waiting, wrong, failed, entry_of("a", Rates(5, 100)), entry_of("b", Rates(5, 90))});
+  const Verdict verdict = verdict_of(group);
   ASSERT_NE(verdict.first, nullptr);
   EXPECT_EQ(verdict.first->name, "a");
   EXPECT_EQ(verdict.second->name, "b");
 }
 
 TEST(Verdict, SaysWhenThereIsNothingToCompare) {
-  EXPECT_EQ(verdict_of(group_of({entry_of("alone", Rates(5, 1))})).sentence,
+  const Group alone = group_of({entry_of("alone", Rates(5, 1))});
+  EXPECT_EQ(verdict_of(alone).sentence,
             "100 connections, 64 B: nothing to compare: only alone served everybody without an "
             "error.");
-  EXPECT_EQ(verdict_of(group_of({})).first, nullptr);
-  const Verdict apart = verdict_of(
-      group_of({entry_of("one", {1, std::nullopt}), entry_of("other", {std::nullopt, 1})}));
-  EXPECT_EQ(apart.first, nullptr);
+  const Group nobody = group_of({});
+  EXPECT_EQ(verdict_of(nobody).first, nullptr);
+  const Group apart =
+      group_of({entry_of("one", {1, std::nullopt}), entry_of("other", {std::nullopt, 1})});
+  EXPECT_EQ(verdict_of(apart).first, nullptr);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #
 # What the tests of `send` and `receive` share: both programs as a user starts them, in this network
 # namespace or another, and what they print. Every wait has a deadline and waits for something.
+import contextlib
 import json
 import os
 import re
@@ -144,3 +145,14 @@ def peer(family=socket.AF_INET, host="127.0.0.1", port=0):
 
 def port_of(udp):
     return udp.getsockname()[1]
+
+
+@contextlib.contextmanager
+def deaf_port():
+    """A port at which nobody receives, and nobody else can who does not ask to share it (SO_REUSEADDR):
+    who has it hears one other port alone."""
+    with peer() as udp, peer() as other:
+        udp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.connect(udp.getsockname())
+        udp.connect(other.getsockname())
+        yield port_of(udp)

@@ -20,6 +20,20 @@ def run_again_in_a_namespace():
     missing = [name for name in ("unshare", "nsenter", "ip") if shutil.which(name) is None]
     if missing:
         sys.exit(f"this test needs {', '.join(missing)}: install util-linux and iproute2")
+    if complaints := _run_again():
+        print("skipped: this kernel lets us have no network namespace:", *complaints)
+        sys.exit(SKIP)
+
+
+def be_alone_where_possible():
+    """The same, for a test that would go without: there a port that it has let go of for a moment,
+    or must choose beforehand, may be somebody else's by then."""
+    if shutil.which("unshare") and shutil.which("ip"):
+        _run_again()
+
+
+def _run_again():
+    """Runs this program again in a namespace, if it is not in one. Why that cannot be."""
     if _INSIDE not in os.environ:
         ways = (["unshare", "--user", "--map-root-user", "--net"], ["unshare", "--net"])
         tried = [subprocess.run([*way, "true"], capture_output=True, encoding="utf-8",
@@ -28,10 +42,9 @@ def run_again_in_a_namespace():
             if one.returncode == 0:
                 os.environ[_INSIDE] = "1"
                 os.execvp(way[0], [*way, sys.executable, *sys.argv])
-        print("skipped: this kernel lets us have no network namespace:",
-              *(one.stderr.strip() for one in tried))
-        sys.exit(SKIP)
+        return [one.stderr.strip() for one in tried]
     ip("link set lo up")
+    return []
 
 
 def ip(*lines, inside=()):

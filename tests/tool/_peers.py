@@ -18,12 +18,13 @@ from _program import PATIENCE, PROGRAM
 class Peer:
     """A server for one client, whose whole behaviour is `script(peer)`, run on a thread.
 
-    A context: leaving it waits for the script, and raises what it raised.
+    `at` is an address or a socket that has one. A context: leaving it waits for the script, and
+    raises what it raised.
     """
 
     def __init__(self, script, family=socket.AF_INET, at=("127.0.0.1", 0)):
-        self.listening = socket.create_server(at, family=family) if family != socket.AF_UNIX \
-            else self._unix(at)
+        self.listening = self._bound(family, at)
+        self.listening.listen()
         self.listening.settimeout(PATIENCE)
         self.address = "unix:" + at if family == socket.AF_UNIX \
             else "%s:%d" % self.listening.getsockname()[:2]
@@ -33,11 +34,12 @@ class Peer:
         self._thread.start()
 
     @staticmethod
-    def _unix(path):
-        listening = socket.socket(socket.AF_UNIX)
-        listening.bind(path)
-        listening.listen()
-        return listening
+    def _bound(family, at):
+        if isinstance(at, socket.socket):
+            return at
+        bound = socket.socket(family)
+        bound.bind(at)
+        return bound
 
     def _serve(self, script):
         try:
@@ -48,6 +50,14 @@ class Peer:
         except BaseException as error:  # for the test, on its own thread
             self.error = error
 
+    def wait(self):
+        """Until the script has ended, and its connection is closed."""
+        self._thread.join(PATIENCE)
+        if self._thread.is_alive():
+            raise AssertionError("the peer's script has not ended")
+        if self.error is not None:
+            raise self.error
+
     def __enter__(self):
         return self
 
@@ -55,10 +65,7 @@ class Peer:
         self._thread.join(PATIENCE)
         self.listening.close()
         if kind is None:
-            if self._thread.is_alive():
-                raise AssertionError("the peer's script has not ended")
-            if self.error is not None:
-                raise self.error
+            self.wait()
 
 
 def receive_to_end(peer):

@@ -2,10 +2,13 @@
 #
 # What the tests of the program share: running it, waiting for what it says, talking to it. Every
 # wait has a deadline and waits for something; nothing sleeps to let things settle.
+import contextlib
+import glob
 import json
 import mmap
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -78,8 +81,9 @@ class Server:
 
     @property
     def lines(self):
-        """Complete lines so far."""
-        return self.raw.decode("utf-8").split("\n")[:-1]
+        """Complete lines so far. What has come may end in the middle of a letter."""
+        whole, _, _ = self.raw.rpartition(b"\n")
+        return whole.decode("utf-8").split("\n") if whole else []
 
     def wait_for(self, pattern, index=0):
         """The line with the index-th match of `pattern`."""
@@ -149,15 +153,56 @@ def is_closed(peer):
         return True
 
 
-def clog(peer):
-    """Sends without reading until nothing more goes out: the server is then stuck in its reply."""
-    peer.settimeout(0.3)
-    try:
-        while True:
-            peer.send(b"x" * 65536)
-    except TimeoutError:
-        pass
-    peer.settimeout(PATIENCE)
+def clog(peer, server):
+    """Sends without reading until nothing more goes out and the server could do something about it,
+    but does not: it is stuck in its reply, not merely held up by the scheduler."""
+    until = time.monotonic() + PATIENCE
+    peer.setblocking(False)
+    while time.monotonic() < until:
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                peer.send(b"x" * 65536)
+        had_its_turn(server.process.pid, until)
+        if not select.select([], [peer], [], 0)[1]:
+            peer.settimeout(PATIENCE)
+            return
+    raise AssertionError("the server takes more and more")
+
+
+def had_its_turn(pid, until):
+    """Waits until a process and its children sleep, or have worked for a while."""
+    worked = work_of(pid)[1]
+    while time.monotonic() < until:
+        asleep, work = work_of(pid)
+        if asleep or work - worked >= 3:
+            return
+        time.sleep(0.005)  # between two looks
+    raise AssertionError("the server gets no turn")
+
+
+def work_of(pid):
+    """Whether all threads of a process and its children sleep, and the ticks that they have run."""
+    asleep, ticks = True, 0
+    for task in glob.glob(f"/proc/{pid}/task/*"):
+        with contextlib.suppress(OSError):  # it has just ended
+            with open(task + "/stat", "rb") as file:
+                fields = file.read().rpartition(b")")[2].split()
+            asleep = asleep and fields[0] == b"S"
+            ticks += int(fields[11]) + int(fields[12])
+            with open(task + "/children", encoding="ascii") as file:
+                children = [work_of(int(child)) for child in file.read().split()]
+            asleep = asleep and all(child[0] for child in children)
+            ticks += sum(child[1] for child in children)
+    return asleep, ticks
+
+
+def shown_on(screen):
+    """All that a terminal shows, once nobody has it open any more. It comes in pieces."""
+    shown = b""
+    with contextlib.suppress(OSError):  # EIO: the other side is closed
+        while part := os.read(screen, 65536):
+            shown += part
+    return shown
 
 
 def connect_when_there(path):

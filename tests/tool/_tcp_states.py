@@ -78,6 +78,12 @@ class Sockets:
         self.kept.append(client)
         return client
 
+    def make_time_wait(self):
+        client, server = self.pair()
+        client.close()
+        server.recv(1)
+        server.close()
+
     def make_every_state(self):
         """One socket at least in each state but CLOSED; they stay as they are for a while."""
         self.pair()  # ESTABLISHED
@@ -102,10 +108,7 @@ class Sockets:
         server.shutdown(socket.SHUT_WR)
         take_what_comes(client)  # CLOSING, once the server has sent its FIN again
 
-        client, server = self.pair()
-        client.close()
-        server.recv(1)
-        server.close()  # TIME-WAIT
+        self.make_time_wait()
 
         # A request stays SYN-RECEIVED until data comes.
         deferring = self.listening("127.0.0.1" if self.family == socket.AF_INET else "::1",

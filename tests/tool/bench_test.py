@@ -4,6 +4,7 @@
 They run in this process, so that every byte they get and give is decided here.
 """
 
+import concurrent.futures
 import json
 import os
 import queue
@@ -211,19 +212,6 @@ class DishonestServers(unittest.TestCase):
             done = bench(server.address, "-c", 1, "-n", 3, "--size", "1MiB", "--verify")
             self.expect_problems(done, corrupt=1)
 
-    def test_a_lost_byte_is_missed_even_without_looking(self):
-        with Server(altering(lambda chunk: chunk[1:])) as server:
-            done = bench(server.address, "-c", 3, "-n", 2000, "--timeout", SILENCE)
-            self.expect_problems(done, missing=1)
-
-    def test_a_lost_byte_shifts_all_that_follow(self):
-        with Server(altering(lambda chunk: chunk[1:])) as server:
-            done = bench(server.address, "-c", 1, "-n", 400, "--in-flight", 8, "--verify",
-                         "--timeout", SILENCE)
-        self.assertEqual(done.returncode, 1)
-        self.assertGreater(done.report["errors_by_kind"]["corrupt"], 200)
-        self.assertGreater(done.report["errors_by_kind"]["missing"], 0)
-
     def test_a_repeated_byte_is_surplus(self):
         with Server(altering(lambda chunk: chunk + chunk[-1:])) as server:
             done = bench(server.address, "-c", 3, "-n", 2000)
@@ -300,15 +288,46 @@ class DishonestServers(unittest.TestCase):
         self.assertEqual(done.report["messages"], 0)
         self.assertLess(time.monotonic() - began, PATIENCE)
 
-    def test_silence_is_missing_answers(self):
+
+class Silence(unittest.TestCase):
+    """Answers that do not come: all of this at the same time, since bench waits for them."""
+
+    expect_problems = DishonestServers.expect_problems
+
+    def test_of_every_kind_is_counted(self):
+        kinds = (self.a_lost_byte_is_missed_even_without_looking,
+                 self.a_lost_byte_shifts_all_that_follow,
+                 self.silence_is_missing_answers,
+                 self.messages_that_are_asked_for_and_not_answered_are_missing,
+                 self.late_answers_are_missing_too,
+                 self.the_table_without_answers)
+        with concurrent.futures.ThreadPoolExecutor(len(kinds)) as pool:
+            for kind, running in [(kind, pool.submit(kind)) for kind in kinds]:
+                with self.subTest(kind.__name__):
+                    running.result()
+
+    def a_lost_byte_is_missed_even_without_looking(self):
+        with Server(altering(lambda chunk: chunk[1:])) as server:
+            done = bench(server.address, "-c", 3, "-n", 2000, "--timeout", SILENCE)
+            self.expect_problems(done, missing=1)
+
+    def a_lost_byte_shifts_all_that_follow(self):
+        with Server(altering(lambda chunk: chunk[1:])) as server:
+            done = bench(server.address, "-c", 1, "-n", 400, "--in-flight", 8, "--verify",
+                         "--timeout", SILENCE)
+        self.assertEqual(done.returncode, 1)
+        self.assertGreater(done.report["errors_by_kind"]["corrupt"], 200)
+        self.assertGreater(done.report["errors_by_kind"]["missing"], 0)
+
+    def silence_is_missing_answers(self):
         with Server(lambda peer, _number: list(receive_all(peer))) as server:
-            done = bench(server.address, "-c", 3, "--in-flight", 2, "-d", "200ms",
+            done = bench(server.address, "-c", 3, "--in-flight", 2, "-d", "1s",
                          "--timeout", SILENCE)
             self.expect_problems(done, missing=6)
             self.assertIsNone(done.report["server_cpu_us_per_message"])
             self.assertEqual(set(done.report["latency_us"].values()), {None})
 
-    def test_messages_that_are_asked_for_and_not_answered_are_missing(self):
+    def messages_that_are_asked_for_and_not_answered_are_missing(self):
         """And the wait for them is no part of the rate."""
         def serve(peer, number):
             for chunk in receive_all(peer):
@@ -325,7 +344,7 @@ class DishonestServers(unittest.TestCase):
         self.assertLess(done.report["seconds"] + SILENCE_SECONDS, took)
         self.assertRegex(done.stderr, "errors: 1 missing; 499 of 500 messages were answered\n$")
 
-    def test_late_answers_are_missing_too(self):
+    def late_answers_are_missing_too(self):
         """What comes when bench has given up, which the server sees by the end of the stream."""
         late = queue.Queue()
 
@@ -339,7 +358,7 @@ class DishonestServers(unittest.TestCase):
         self.expect_problems(done, missing=2)
         self.assertEqual([late.get(timeout=PATIENCE) for _ in range(2)], [64, 64])
 
-    def test_the_table_without_answers(self):
+    def the_table_without_answers(self):
         with Server(lambda peer, _number: list(receive_all(peer))) as server:
             done = subprocess.run([PROGRAM, "bench", server.address, "-c", "2", "-n", "9",
                                    "--timeout", SILENCE],

@@ -3,6 +3,7 @@
 # headrace chat without a server: rooms at broadcast and multicast addresses, between machines
 # (network namespaces on a bridge, all made here) and between programs of one machine. On the bridge
 # sits an observer with a plain socket: what it gets is what any simple program would.
+import re
 import socket
 import struct
 import unittest
@@ -66,13 +67,17 @@ class Observer:
 class Room(unittest.TestCase):
     def setUp(self):
         self.ann_at, self.bob_at, self.cem_at = MACHINES
+        self.present = []
 
     def member(self, observer, machine, nick, *arguments, address=ROOM, **options):
-        """Somebody who is there."""
+        """Somebody who is there, and of whom all others know it."""
         inside = machine.inside if machine else ()
         chat = self.enterContext(Chat(address, "--nick", nick, *arguments, inside=inside,
                                       **options))
         observer.wait_for(f"-- {nick} is here\n")
+        for other in self.present:
+            other.out.match(f"-- {nick} is here\n".encode())
+        self.present.append(chat)
         return chat
 
     def hear(self, chat, *lines):
@@ -93,8 +98,8 @@ class Broadcast(Room):
             bob = self.member(observer, self.bob_at, "bob")
             cem = self.member(observer, self.cem_at, "张三")
             ann.type("hello", "/me waves", "//no command", "/who")
-            bob.out.match(b"/no command\n")
-            cem.out.match(b"/no command\n")
+            for chat, last in ((ann, b"(you) bob"), (bob, b"/no command\n"), (cem, b"/no command\n")):
+                chat.out.match(re.escape(last))
             self.assertRegex(observer.wait_for("<ann> hello\n"),
                              r"\A#[0-9a-f]{8} \d+ <ann> hello\n\Z")
             cem.type("你好")
@@ -132,6 +137,7 @@ class Broadcast(Room):
             ann.type("once")
             while b"<ann> once\n" not in (frame := wire.recv(65536)):
                 pass
+            bob.out.match(b"<ann> once\n")
             for _ in range(3):
                 wire.send(frame)
             observer.say("the end")

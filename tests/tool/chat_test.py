@@ -244,6 +244,25 @@ class Harm(unittest.TestCase):
                 talking.join(PATIENCE)
                 self.assertEqual(heard, [f"<bob> {number}" for number in range(count)])
 
+    def test_many_who_talk_fast_do_not_outrun_who_reads(self):
+        """Each says less than a quarter of the ring, all at once several rings full."""
+        talkers, count = 20, 300
+        lines = [f"{number} " + "x" * 60 for number in range(count)]
+        for model in ("epoll-edge", "poll"):
+            with self.subTest(model), Server("--model", model, "--history", "0",
+                                             service="chat") as server, \
+                    contextlib.ExitStack() as stack:
+                crowd = [stack.enter_context(Member(server, f"m{number}", room="hall"))
+                         for number in range(talkers)]
+                ann = stack.enter_context(Member(server, "ann", room="hall"))
+                for member in crowd:
+                    threading.Thread(target=member.say, args=lines, daemon=True).start()
+                heard = {f"m{number}": [] for number in range(talkers)}
+                for _ in range(talkers * count):
+                    nick, line = ann.line()[1:].split("> ")
+                    heard[nick].append(line)
+                self.assertEqual(heard, {nick: lines for nick in heard})
+
 
 class Delivery(unittest.TestCase):
     """Each line exactly once, whole, in the order of its sender, across workers."""

@@ -6,6 +6,7 @@ import socket
 import threading
 import unittest
 
+from _datagrams import deaf_port
 from _peers import Client, connect
 from _program import PATIENCE, scratch_directory
 
@@ -55,27 +56,35 @@ def echo(data):
 
 
 class Datagrams(unittest.TestCase):
+    def expect_answer(self, server, *arguments, data, answer):
+        """Waits so long that only the answer ends it, however late that is: then it is killed. The
+        end by itself, which takes as long as --wait, is in the tests without an answer."""
+        with Client(server.address, "--wait", f"{PATIENCE:.0f}s", *arguments) as client:
+            client.say(data)
+            client.end()
+            self.assertEqual(client.hear(len(answer)), answer)
+            client.process.kill()
+            self.assertEqual(client.wait()[1:], (b"", ""))
+
     def test_one_question_gets_its_answer(self):
         with Answering(echo) as server:
-            self.assertEqual(connect(server.address, data=b"q"), (0, b"q", ""))
+            self.expect_answer(server, data=b"q", answer=b"q")
             self.assertEqual(server.got, [b"q"])
 
-    def test_an_answer_that_comes_late_is_not_lost(self):
+    def test_answers_that_come_late_are_not_lost(self):
         def late(data):
-            threading.Event().wait(0.5)
+            threading.Event().wait(1.5)  # without --wait it is a second
             return [data, data.upper()]
 
         with Answering(late) as server:
-            self.assertEqual(connect(server.address, data=b"q"), (0, b"qQ", ""))
+            self.expect_answer(server, data=b"q", answer=b"qQ")
 
-    def test_wait_is_as_long_as_asked_for(self):
-        def later_than_a_second(data):
-            threading.Event().wait(1.5)
-            return [data]
-
-        with Answering(later_than_a_second) as server:
-            self.assertEqual(connect(server.address, "--wait", "100ms", data=b"q"), (0, b"", ""))
-            self.assertEqual(connect(server.address, "--wait", "3s", data=b"q")[:2], (0, b"q"))
+    def test_it_ends_by_itself_behind_the_answer(self):
+        with Answering(echo) as server, Client(server.address, "--wait", "50ms") as client:
+            client.say(b"q")
+            self.assertEqual(client.hear(1), b"q")
+            client.end()
+            self.assertEqual(client.wait(), (0, b"", ""))
 
     def test_no_answer_is_no_failure(self):
         with Answering(lambda data: []) as server:
@@ -83,11 +92,10 @@ class Datagrams(unittest.TestCase):
 
     def test_ipv6_and_unix(self):
         with Answering(echo, socket.AF_INET6, ("::1", 0)) as server:
-            self.assertEqual(connect(server.address, "--wait", "300ms", data=b"q"), (0, b"q", ""))
+            self.expect_answer(server, data=b"q", answer=b"q")
         with scratch_directory() as directory:
             with Answering(echo, socket.AF_UNIX, os.path.join(directory, "s")) as server:
-                self.assertEqual(connect(server.address, "--wait", "300ms", data=b"q"),
-                                 (0, b"q", ""))
+                self.expect_answer(server, data=b"q", answer=b"q")
 
     def test_the_largest_passes_and_a_larger_one_is_cut_into_two(self):
         with Answering(lambda data: [b"%d " % len(data)]) as server:
@@ -96,8 +104,8 @@ class Datagrams(unittest.TestCase):
                 with open(path, "wb") as file:
                     file.write(b"x" * 65_510)
                 with open(path, "rb") as file, \
-                        Client(server.address, "--wait", "300ms", stdin=file) as client:
-                    self.assertEqual(client.wait(), (0, b"65507 3 ", ""))
+                        Client(server.address, "--wait", f"{PATIENCE:.0f}s", stdin=file) as client:
+                    self.assertEqual(client.hear(8), b"65507 3 ")
 
     def test_more_than_a_datagram_is_refused(self):
         with Answering(echo) as server:
@@ -107,12 +115,9 @@ class Datagrams(unittest.TestCase):
 
     def test_forms(self):
         with Answering(echo) as server:
-            wait = ("--wait", "200ms")
             text = "你好".encode()
-            self.assertEqual(connect(server.address, *wait, "--encoding", "gb2312", data=text),
-                             (0, text, ""))
-            self.assertEqual(connect(server.address, *wait, "--hex", data=b"00 ff"),
-                             (0, b"00 ff\n", ""))
+            self.expect_answer(server, "--encoding", "gb2312", data=text, answer=text)
+            self.expect_answer(server, "--hex", data=b"00 ff", answer=b"00 ff\n")
             self.assertEqual(server.got, ["你好".encode("gb2312"), b"\x00\xff"])
 
     def test_a_piece_does_not_end_within_a_character(self):
@@ -151,10 +156,8 @@ class Datagrams(unittest.TestCase):
             self.assertIn("replaced", err)
 
     def test_where_nobody_receives(self):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        status, out, err = connect(f"udp://127.0.0.1:{port}", data=b"x")
+        with deaf_port() as port:
+            status, out, err = connect(f"udp://127.0.0.1:{port}", data=b"x")
         self.assertEqual((status, out), (1, b""))
         self.assertRegex(err, r"\Aheadrace: send to udp://127\.0\.0\.1:\d+: connection refused "
                               r"\(\w+\): nobody receives there\n\Z")
@@ -162,8 +165,7 @@ class Datagrams(unittest.TestCase):
     def test_source(self):
         with Answering(echo) as server:
             for source in ("127.0.0.7", ":0"):
-                done = connect(server.address, "--source", source, "--wait", "200ms", data=b"q")
-                self.assertEqual(done, (0, b"q", ""))
+                self.expect_answer(server, "--source", source, data=b"q", answer=b"q")
             self.assertEqual([host for host, _ in server.clients], ["127.0.0.7", "127.0.0.1"])
             status, _, err = connect(server.address, "--source", "::1")
             self.assertEqual(status, 1)

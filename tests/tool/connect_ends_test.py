@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import unittest
 
@@ -32,14 +33,15 @@ class EndOfInput(unittest.TestCase):
         over = threading.Event()
 
         def say_half(peer):
-            receive_to_end(peer)
             peer.sendall(b"half an ans")
             over.wait(PATIENCE)
 
-        with Peer(say_half) as peer:
-            status, out, err = connect(peer.address, "--linger", "200ms", data=b"q\n")
+        with Peer(say_half) as peer, Client(peer.address, "--linger", "200ms") as client:
+            self.assertEqual(client.hear(11), b"half an ans")
+            client.end()
+            status, out, err = client.wait()
             over.set()
-        self.assertEqual((status, out), (1, b"half an ans"))
+        self.assertEqual((status, out), (1, b""))
         self.assertRegex(err, r"\Aheadrace: tcp://127\.0\.0\.1:\d+: .*200ms.*--linger.*cut\n\Z")
 
     def test_silence_counts_from_the_last_byte(self):
@@ -53,20 +55,19 @@ class EndOfInput(unittest.TestCase):
             self.assertEqual(connect(peer.address, "--linger", "2500ms"), (0, b"......", ""))
 
     def test_silence_before_the_end_of_input_is_no_matter(self):
-        def answer(peer):
-            peer.sendall(receive_to_end(peer))
-
-        with Peer(answer) as peer, Client(peer.address, "--linger", "200ms") as client:
+        with Peer(lambda peer: peer.sendall(peer.recv(100))) as peer, \
+                Client(peer.address, "--linger", "200ms") as client:
             threading.Event().wait(0.5)
             client.say(b"still there?")
-            client.end()
             self.assertEqual(client.wait(), (0, b"still there?", ""))
 
     def test_a_slow_reader_of_ours_is_not_the_peers_silence(self):
-        data = os.urandom(1_000_000)
+        data = os.urandom(400_000)
         with Peer(lambda peer: peer.sendall(data)) as peer:
-            with Client(peer.address, "--linger", "200ms", stdin=subprocess.DEVNULL) as client:
+            with Client(peer.address, "--linger", "200ms") as client:
                 heard = client.hear(1)
+                peer.wait()  # all of it is in the kernel, and the FIN
+                client.end()
                 threading.Event().wait(0.6)  # its pipe is full meanwhile
                 heard += client.hear(len(data))
                 self.assertEqual(heard, data)
@@ -106,8 +107,12 @@ class EndOfPeer(unittest.TestCase):
             peer.shutdown(socket.SHUT_WR)
             got.append(receive_to_end(peer))
 
-        with Peer(sink) as peer:
-            self.assertEqual(connect(peer.address, data=data), (0, b"", ""))
+        # From a file: a pipe whose writer is held up for a moment has nothing more to say.
+        with tempfile.TemporaryFile() as file, Peer(sink) as peer:
+            file.write(data)
+            file.seek(0)
+            with Client(peer.address, stdin=file) as client:
+                self.assertEqual(client.wait(), (0, b"", ""))
         self.assertTrue(got[0] == data)
 
     def test_input_that_it_does_not_take_is_said(self):

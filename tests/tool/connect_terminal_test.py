@@ -11,6 +11,7 @@ import threading
 import time
 import unittest
 
+from _datagrams import deaf_port
 from _peers import Peer, receive_to_end
 from _program import PATIENCE, PROGRAM, Server
 
@@ -203,19 +204,15 @@ class Datagrams(unittest.TestCase):
                 self.assertEqual(terminal.wait(), 0)
 
     def test_that_nobody_receives_is_told_and_not_the_end(self):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
-            server.bind(("127.0.0.1", 0))
-            server.settimeout(PATIENCE)
-            at = server.getsockname()
-            server.close()
-            with Terminal("udp://127.0.0.1:%d" % at[1]) as terminal:
-                terminal.type(b"anybody?\n")
-                terminal.see(b"nobody receives there")
-                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as late:
-                    late.bind(at)
-                    late.settimeout(PATIENCE)
-                    terminal.type(b"now?\n")
-                    self.assertEqual(late.recv(100), b"now?")
+        with deaf_port() as port, Terminal(f"udp://127.0.0.1:{port}") as terminal:
+            terminal.type(b"anybody?\n")
+            terminal.see(b"nobody receives there")
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as late:
+                late.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                late.bind(("127.0.0.1", port))
+                late.settimeout(PATIENCE)
+                terminal.type(b"now?\n")
+                self.assertEqual(late.recv(100), b"now?")
 
 
 if __name__ == "__main__":

@@ -157,9 +157,11 @@ class Forms(unittest.TestCase):
 
 
 class Connecting(unittest.TestCase):
-    def free_port(self):
-        with socket.create_server(("127.0.0.1", 0)) as listening:
-            return listening.getsockname()[1]
+    def bound(self):
+        """A port of ours at which nobody listens yet."""
+        bound = self.enterContext(socket.socket())
+        bound.bind(("127.0.0.1", 0))
+        return bound, bound.getsockname()[1]
 
     def fails(self, *arguments, status=1):
         done = connect(*arguments)
@@ -168,7 +170,8 @@ class Connecting(unittest.TestCase):
         return done[2]
 
     def test_where_nobody_listens(self):
-        err = self.fails(str(self.free_port()))
+        _, port = self.bound()
+        err = self.fails(str(port))
         self.assertRegex(err, r"connect to tcp://127\.0\.0\.1:\d+: connection refused \(connect\): "
                               "nobody listens there")
         self.assertIn("there is no such socket", self.fails("unix:/nowhere/s"))
@@ -191,22 +194,23 @@ class Connecting(unittest.TestCase):
         self.assertIn("timed out (connect): no answer within 100ms (--timeout)", err)
 
     def test_retry_until_the_server_is_there(self):
-        port = self.free_port()
+        bound, port = self.bound()
         with Client(str(port), "--retry", "20") as client:
             line = client.process.stderr.readline().decode()
             self.assertRegex(line, r"connection refused .*; trying again in 1s\n\Z")
-            with Peer(echo, at=("127.0.0.1", port)):
+            with Peer(echo, at=bound):
                 client.say(b"there at last")
                 client.end()
                 status, out, _ = client.wait()
         self.assertEqual((status, out), (0, b"there at last"))
 
     def test_retry_gives_up(self):
-        status, _, err = connect(str(self.free_port()), "--retry", "1")
+        status, _, err = connect(str(self.bound()[1]), "--retry", "1")
         self.assertEqual((status, len(err.splitlines())), (1, 2))
 
     def test_source(self):
-        port = self.free_port()
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
         for source, host, at in (("127.0.0.5", "127.0.0.5", None), (f":{port}", "127.0.0.1", port),
                                  (f"127.0.0.6:{port}", "127.0.0.6", port)):
             with self.subTest(source):

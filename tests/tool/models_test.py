@@ -12,7 +12,7 @@ import subprocess
 import termios
 import unittest
 
-from _program import PATIENCE, PROGRAM, SOURCE, Server, is_sanitized, run
+from _program import PATIENCE, PROGRAM, SOURCE, Server, is_sanitized, run, shown_on
 
 NAMES = ["iterative", "process", "prefork", "thread", "pool", "polling", "select", "poll",
          "epoll-level", "epoll-edge", "io_uring"]
@@ -41,12 +41,7 @@ def on_a_terminal(columns):
     fcntl.ioctl(shell, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     with subprocess.Popen([PROGRAM, "models"], stdin=subprocess.DEVNULL, stdout=shell) as process:
         os.close(shell)
-        shown = b""
-        try:
-            while part := os.read(screen, 65536):
-                shown += part
-        except OSError:  # EIO: the other side is closed
-            pass
+        shown = shown_on(screen)
         os.close(screen)
         assert process.wait(PATIENCE) == 0
     return shown.decode().replace("\r\n", "\n")

@@ -11,6 +11,7 @@ import unittest
 
 from _datagrams import Receiver, Running, peer, send, sent
 from _namespaces import Namespace, bridge, ip, run_again_in_a_namespace
+from _watching import until
 
 ANSWER = """
 from socket import *
@@ -177,6 +178,13 @@ def kernel_drops():
     return int(dict(zip(names, values))["RcvbufErrors"])
 
 
+def drops_of_all(receiver, count, before):
+    """How many of `count` datagrams were dropped, once each was shown or dropped."""
+    until(lambda: receiver.out.data.count(b"\n") + kernel_drops() - before >= count,
+          f"each of {count} datagrams")
+    return kernel_drops() - before
+
+
 class Losses(unittest.TestCase):
     def test_every_datagram_came_or_was_dropped_by_the_kernel(self):
         """A receiver that is stopped while more is sent than its buffer holds."""
@@ -187,9 +195,8 @@ class Losses(unittest.TestCase):
             os.waitpid(receiver.process.pid, os.WUNTRACED)  # until it is
             for number in range(1, count + 1):
                 udp.sendto(b"#0000000a %d/%d" % (number, count), ("127.0.0.1", receiver.port))
-            dropped = kernel_drops() - before
             receiver.process.send_signal(signal.SIGCONT)
-            receiver.out.line(count - dropped - 1)
+            dropped = drops_of_all(receiver, count, before)
             got = receiver.summary()
             objects = [json.loads(line) for line in receiver.out.data.splitlines()]
         self.assertGreater(dropped, 0)
@@ -205,9 +212,7 @@ class Losses(unittest.TestCase):
         before = kernel_drops()
         with Receiver() as receiver:
             sent(receiver.address, "x" * 1000, "--count", str(count))
-            dropped = kernel_drops() - before
-            receiver.out.wait_until(lambda data: data.count(b"\n") >= count - dropped,
-                                    f"{count} datagrams less {dropped}")
+            dropped = drops_of_all(receiver, count, before)
             self.assertEqual(receiver.interrupt(), 0)
             said = receiver.err.data.decode()
         self.assertIn(f"received {count - dropped} datagrams", said)

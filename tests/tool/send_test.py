@@ -10,7 +10,7 @@ import subprocess
 import time
 import unittest
 
-from _datagrams import LARGEST, Receiver, Running, peer, port_of, send, sent
+from _datagrams import LARGEST, Receiver, Running, deaf_port, peer, port_of, send, sent
 from _program import PATIENCE, PROGRAM, run, scratch_directory
 
 IP_RECVTTL = 12  # Linux; Python's socket does not name it
@@ -154,8 +154,12 @@ class Replies(unittest.TestCase):
                 self.assertEqual(sender.out.line(index).decode(), self.prefix + reply)
 
     def test_end_with_silence(self):
-        with Running("send", self.address, "hello", "--wait=1s") as sender:
+        with Running("send", self.address, "--wait=50ms", stdin=subprocess.PIPE) as sender:
+            sender.process.stdin.write(b"hello\n")
+            sender.process.stdin.flush()
             self.udp.sendto(b"reply", self.udp.recvfrom(100)[1])
+            sender.out.line(0)  # however late: the wait begins with the end of the input
+            sender.process.stdin.close()
             self.assertEqual(sender.wait(), 0)
             self.assertEqual(sender.out.data.decode(), self.prefix + "reply\n")
 
@@ -171,7 +175,7 @@ class Replies(unittest.TestCase):
         self.assertIn(b"no reply within 1s", done.stderr)
 
     def test_come_between_lines(self):
-        with Running("send", self.address, "--wait=1s", stdin=subprocess.PIPE) as sender:
+        with Running("send", self.address, "--wait=50ms", stdin=subprocess.PIPE) as sender:
             for index in range(3):
                 sender.process.stdin.write(b"line %d\n" % index)
                 sender.process.stdin.flush()
@@ -204,12 +208,15 @@ class Replies(unittest.TestCase):
     def test_on_a_terminal_are_escaped(self):
         ours, theirs = pty.openpty()
         self.addCleanup(os.close, ours)
-        process = subprocess.Popen([PROGRAM, "send", self.address, "hello", "--wait=1s"],
-                                   stdin=subprocess.DEVNULL, stdout=theirs)
-        os.close(theirs)
-        self.udp.sendto(b"\x1b[2J\xff", self.udp.recvfrom(100)[1])
-        self.assertEqual(process.wait(PATIENCE), 0)
-        self.assertIn(rb"\x1b[2J\xff", os.read(ours, 1000))
+        with subprocess.Popen([PROGRAM, "send", self.address, "hello", "--wait=30s"],
+                              stdin=subprocess.DEVNULL, stdout=theirs) as process:
+            os.close(theirs)
+            self.udp.sendto(b"\x1b[2J\xff", self.udp.recvfrom(100)[1])
+            shown = b""
+            while b"\n" not in shown:
+                shown += os.read(ours, 1000)
+            process.kill()
+        self.assertIn(rb"\x1b[2J\xff", shown)
 
     def test_to_a_reader_who_has_left(self):
         ours, theirs = os.pipe()
@@ -234,8 +241,7 @@ class Failures(unittest.TestCase):
             self.assertIn(fragment, text)
 
     def closed_port(self):
-        with peer() as udp:
-            return f"127.0.0.1:{port_of(udp)}"
+        return f"127.0.0.1:{self.enterContext(deaf_port())}"
 
     def test_a_port_where_nobody_receives(self):
         self.says(1, [self.closed_port(), "hello", "--wait=30s"], "connection refused",

@@ -61,8 +61,8 @@ class Limits(unittest.TestCase):
                 for _ in range(200):
                     with server.connect() as other:
                         self.assertTrue(is_closed(other))
-                seconds = time.monotonic() - began
             self.assertEqual(server.stop(), 0)
+            seconds = time.monotonic() - began
             self.assertLessEqual(len(server.objects("refused")), seconds + 1)
             self.assertEqual(server.objects("stopped")[0]["refused"], 200)
 
@@ -73,7 +73,7 @@ class Limits(unittest.TestCase):
         if hard < 4096:
             self.skipTest("needs 4096 descriptors: ulimit -Hn")
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        with Server("--model", "select") as server, contextlib.ExitStack() as clients:
+        with Server("-v", "--model", "select") as server, contextlib.ExitStack() as clients:
             first = clients.enter_context(server.connect())
             served = 0
             for _ in range(1100):  # more than there are bits
@@ -88,6 +88,7 @@ class Limits(unittest.TestCase):
                             r"beyond 1023; another --model can\Z")
             self.assertEqual(ask(first, b"still here"), b"still here")
             clients.close()
+            server.wait_for(" departed ")
             with server.connect() as newcomer:  # there is room again
                 self.assertEqual(ask(newcomer, b"hello"), b"hello")
             self.assertEqual(server.stop(), 0)
@@ -95,22 +96,54 @@ class Limits(unittest.TestCase):
 
     def test_idle_timeout_closes_only_the_idle_one(self):
         for model in CONCURRENT:
-            arguments = ("-v", "--idle-timeout", "1s", "--model", model)
-            with self.subTest(model), Server(*arguments) as server:
-                with server.connect() as idle, server.connect() as busy:
-                    ask(idle, b"once")
-                    began = time.monotonic()
-                    while not any("departed" in line for line in server.lines):
-                        self.assertEqual(ask(busy, b"again"), b"again")
-                        self.assertLess(time.monotonic() - began, 20)
-                    self.assertGreater(time.monotonic() - began, 0.9)
-                    self.assertTrue(is_closed(idle))
-                    self.assertIn("departed (timed out)", server.wait_for("departed"))
-                    self.assertEqual(ask(busy, b"still here"), b"still here")
-                    with server.connect() as newcomer:  # waiting for clients is not idling
-                        self.assertEqual(ask(newcomer, b"hello"), b"hello")
-                self.assertEqual(server.stop(), 0)
-                self.assertIn(" 1 timed out,", server.lines[-1])
+            with self.subTest(model):
+                self.assertTrue(any(self.only_the_idle_one_is_closed(model, seconds)
+                                    for seconds in (1, 2, 4, 8)), "somebody is held up every time")
+
+    def only_the_idle_one_is_closed(self, model, seconds):
+        """False if that cannot be told: the scheduler has held up the busy one or the server for so
+        long that the busy one may have been idle, too."""
+        arguments = ("-v", "--idle-timeout", f"{seconds}s", "--model", model)
+        with Server(*arguments) as server, contextlib.ExitStack() as clients:
+            began = time.monotonic()
+            idle, busy = (clients.enter_context(server.connect()) for _ in range(2))
+            talk = Talk(busy, seconds, since=began)
+            ask(idle, b"once")
+            while not any("departed" in line for line in server.lines):
+                if not talk.goes_on():
+                    return False
+            self.assertGreaterEqual(time.monotonic() - began, seconds)
+            self.assertTrue(is_closed(idle))
+            self.assertIn("departed (timed out)", server.wait_for("departed"))
+            if not talk.goes_on():
+                return False
+            busy.close()
+            with server.connect() as newcomer:  # waiting for clients is not idling
+                self.assertEqual(ask(newcomer, b"hello"), b"hello")
+            self.assertEqual(server.stop(), 0)
+            self.assertIn(" 1 timed out,", server.lines[-1])
+        return True
+
+
+class Talk:
+    """Questions and answers, one after another, and how long the server may have heard nothing."""
+
+    def __init__(self, peer, longest, since):
+        self.peer, self.longest, self.asked = peer, longest, since
+
+    def goes_on(self):
+        """One more; False when it was more than `longest` between two questions. Else it must have
+        been answered."""
+        before, self.asked = self.asked, time.monotonic()
+        try:
+            answer = ask(self.peer, b"again")
+        except ConnectionError:
+            answer = b""
+        if time.monotonic() - before > self.longest:
+            return False
+        if answer != b"again":
+            raise AssertionError("closed, though it was not idle")
+        return True
 
 
 class Stopping(unittest.TestCase):
@@ -137,7 +170,7 @@ class Stopping(unittest.TestCase):
         for model in built_models():
             arguments = ("--model", model, "--drain", "300ms", "--log-format", "json")
             with self.subTest(model), Server(*arguments) as server, server.connect() as peer:
-                clog(peer)
+                clog(peer, server)
                 began = time.monotonic()
                 self.assertEqual(server.stop(), 0)
                 self.assertGreaterEqual(time.monotonic() - began, 0.3)
@@ -147,7 +180,7 @@ class Stopping(unittest.TestCase):
 
     def test_a_second_signal_ends_at_once(self):
         with Server("--drain", "1h") as server, server.connect() as peer:
-            clog(peer)
+            clog(peer, server)
             server.process.send_signal(signal.SIGTERM)
             server.wait_for("draining: 1 connection open, at most 1h")
             self.assertEqual(server.stop(), 0)

@@ -23,12 +23,17 @@ class Screen:
     """The program on a terminal of `columns` x `rows`; what it wrote, and the last frame of it."""
 
     def __init__(self, *arguments, columns=80, rows=24, **environment):
+        looked, may_begin = os.pipe()
         self.pid, self.terminal = pty.fork()
         if self.pid == 0:
+            os.close(may_begin)
+            os.read(looked, 1)  # the end: how the terminal is before has been looked at
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
             os.environ.update({"TERM": "xterm", "LC_ALL": "C.UTF-8", **environment})
             os.execv(PROGRAM, [PROGRAM, "watch", "--interval", "50ms", *arguments])
+        os.close(looked)
         self.before = termios.tcgetattr(self.terminal)
+        os.close(may_begin)
         self.written = ""
         self.status = None
 
@@ -114,6 +119,7 @@ class View(unittest.TestCase):
             self.assertTrue(all(len(line) <= 80 for line in screen.frame), screen.frame)
 
     def test_follows_the_size_of_the_terminal(self):
+        self.sockets.make_time_wait()
         with Screen() as screen:
             screen.shows(r"^ *headrace watch")
             screen.resize(200, 50)
@@ -126,6 +132,7 @@ class View(unittest.TestCase):
             screen.wait_for(lambda: len(screen.frame) == 1, "1 row")
 
     def test_time_wait_counts_down(self):
+        self.sockets.make_time_wait()  # it lasts a minute, which those before may have taken
         with Screen("state", "time-wait") as screen:
             screen.shows(r"2msl \d+")
             left = [int(re.search(r"2msl (\d+)", "\n".join(screen.frame)).group(1))]

@@ -52,6 +52,7 @@ class EveryState(unittest.TestCase):
         for sockets in (cls.sockets, cls.sockets6):
             cls.addClassCleanup(sockets.close)
             sockets.make_every_state()
+        until(lambda: {row["state"] for row in rows()} == STATES, "every state")
 
     def test_is_seen_in_both_families(self):
         for family in ("ipv4", "ipv6"):
@@ -59,11 +60,9 @@ class EveryState(unittest.TestCase):
                   f"every state of {family}")
 
     def test_is_what_ss_says(self):
-        until(lambda: {row["state"] for row in rows()} == STATES, "every state")
         until(lambda: sorted(map(comparable, rows())) == rows_of_ss(), "the rows of ss")
 
     def test_timers_run_in_the_right_unit(self):
-        until(lambda: {row["state"] for row in rows()} == STATES, "every state")
         for row in rows("state", "time-wait"):
             self.assertEqual(row["timer"]["kind"], "time-wait")
             self.assertLessEqual(row["timer"]["remaining_ms"], 60000)
@@ -109,7 +108,10 @@ class FullQueue(unittest.TestCase):
         self.addCleanup(sockets.close)
         full = sockets.listening("127.0.0.1", backlog=1)
         address = full.getsockname()
-        for _ in range(4):
+        for _ in range(2):
+            sockets.kept.append(socket.create_connection(address))
+        until(lambda: rows("state", "listen", f":{address[1]}")[0]["accept_queue"] == 2, "both")
+        for _ in range(2):
             sockets.begin_connecting(address)
         listener, = until(lambda: [row for row in rows("state", "listen", f":{address[1]}")
                                    if row["drops"] > 0], "a drop")
@@ -130,6 +132,7 @@ class Events(unittest.TestCase):
             port = client.getsockname()[1]
             mine = {"kind": "event", "local": f"127.0.0.1:{port}"}
             until(lambda: watch.objects(**mine, state="ESTABLISHED"), "ESTABLISHED")
+            self.wait_for_a_look(watch, sockets)  # a packet does not say whose it is
             client.shutdown(socket.SHUT_WR)
             until(lambda: watch.objects(**mine, state="FIN-WAIT-2"), "FIN-WAIT-2")
             server.close()
@@ -139,6 +142,11 @@ class Events(unittest.TestCase):
             self.assertTrue(all(event["legal"] for event in watch.objects(kind="event")))
             (ended,) = watch.objects(**mine, state="TIME-WAIT")
             self.assertEqual(ended["owner"]["pid"], os.getpid())
+
+    def wait_for_a_look(self, watch, sockets):
+        """Until another listener at the same port is seen, which only a look tells."""
+        with socket.create_server(("127.0.0.2", sockets.port)):
+            until(lambda: watch.objects(local=f"127.0.0.2:{sockets.port}", state="LISTEN"), "a look")
 
     def test_a_pending_request_and_its_connection_are_one(self):
         sockets = Sockets()
@@ -210,10 +218,21 @@ class Events(unittest.TestCase):
         self.assertIn("this would give what is missing: sudo setcap "
                       f"{capabilities} {os.path.realpath(PROGRAM)}\n", said)
 
+    def test_who_may_look_at_other_processes_is_a_matter_of_one_capability(self):
+        """Of no other, nor of who one is: what setcap gives is not asked for again."""
+        for lacks in ("-sys_ptrace", "-net_admin"):
+            through = ("setpriv", "--bounding-set=" + lacks, "--inh-caps=" + lacks, "--")
+            with self.subTest(lacks), Watching(through=through) as watch:
+                until(watch.lines, "the first look")
+                said = watch.end()[1]
+                told = lacks == "-sys_ptrace"
+                self.assertEqual("other users' processes are not named" in said, told, said)
+                self.assertEqual("this would give what is missing" in said, told, said)
+
     def test_packets_tell_what_is_shorter_than_a_look(self):
         sockets = Sockets()
         self.addCleanup(sockets.close)
-        with Watching("--json", "--interval", "300ms", f":{sockets.port}") as watch:
+        with Watching("--json", "--interval", "5s", f":{sockets.port}") as watch:
             until(lambda: watch.objects(kind="socket", state="LISTEN"), "the listener")
             client, server = sockets.pair()
             mine = f"127.0.0.1:{client.getsockname()[1]}"

@@ -130,14 +130,21 @@ TEST_P(ChannelTest, GivesEveryValueInOrder) {
   }
 }
 
+/// Until so much has happened, and a moment longer, in which more could.
+Task<> wait_for(Engine& engine, const std::string& story, std::size_t size) {
+  for (const auto begin = Clock::now(); story.size() < size && Clock::now() < begin + kLong;)
+    (void)co_await engine.sleep(Deadline::after(1ms));
+  (void)co_await engine.sleep(Deadline::after(10ms));
+}
+
 Task<> fill(Engine& engine, std::string& story) {
   Channel<Value> channel{2};
   TaskScope scope{engine};
   (void)scope.spawn(send_numbers(engine, channel, 4, &story));
-  (void)co_await engine.sleep(Deadline::after(10ms));
+  co_await wait_for(engine, story, 2);
   EXPECT_EQ(story, "01") << "two fit, the third waits";
   EXPECT_EQ((co_await channel.receive(engine, soon()))->number, 0);
-  (void)co_await engine.sleep(Deadline::after(10ms));
+  co_await wait_for(engine, story, 3);
   EXPECT_EQ(story, "012");
   for (int number = 1; number < 4; ++number)
     EXPECT_EQ((co_await channel.receive(engine, soon()))->number, number);

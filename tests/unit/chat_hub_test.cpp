@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "engines.hpp"
+#include "services/chat/lines.hpp"
 #include "services/chat/local_hub.hpp"
 #include "services/chat/names.hpp"
 #include "services/chat/session.hpp"
@@ -32,7 +33,7 @@ std::string all_of(Subscription& place) {
     const Batch batch = place.next(4096);
     if (batch.skipped != 0) text += "(" + std::to_string(batch.skipped) + " skipped)";
     if (batch.text == nullptr) return text;
-    text += *batch.text;
+    text += batch.text->utf8();
   }
 }
 
@@ -226,6 +227,67 @@ TEST(ChatHub, EmptyRoomsAreForgottenUnlessSomethingWasSaid) {
   EXPECT_EQ(hub.history_since("loud", 0).lines.size(), 1U);
 }
 
+TEST(ChatHub, WhoIsAtTheSamePlaceIsSentTheSameBytes) {
+  Two two{{kRing, WhenSlow::drop_oldest}};
+  const auto cem = make_member(two.hub, 3, "cem");
+  const auto at_cem = two.hub.join(cem, "lobby", 0);
+  EXPECT_EQ(all_of(*two.at_bob), "-- cem is here\n");
+  for (int number = 0; number < 30; ++number)
+    two.at_ann->publish(Kind::said, std::to_string(number));
+  std::vector<Batch> batches;  // one after the other, as a member does that is woken
+  for (int index = 0; index < 4; ++index) batches.push_back(two.at_bob->next(60));
+  for (const Batch& batch : batches) EXPECT_EQ(at_cem->next(60).text, batch.text);
+  EXPECT_NE(batches[0].text, batches[1].text);
+  two.hub.leave(*at_cem, "has left");
+}
+
+TEST(ChatHub, APublisherIsToldHowFarTheOthersAreBehind) {
+  Two two{{kRing, WhenSlow::drop_oldest}};
+  (void)all_of(*two.at_bob);
+  const std::string text(78, 'x');
+  EXPECT_EQ(two.at_ann->publish(Kind::said, text), 107U);
+  EXPECT_EQ(two.at_ann->publish(Kind::said, text), 214U);
+  (void)two.at_bob->next(100);
+  EXPECT_EQ(two.at_bob->publish(Kind::said, text), 321U);
+  (void)all_of(*two.at_bob);
+  EXPECT_EQ(two.at_ann->publish(Kind::said, text), 107U);
+  two.hub.leave(*two.at_bob, "has left");
+  EXPECT_EQ(two.at_ann->publish(Kind::said, text), 0U);  // nobody is there to wait for
+}
+
+TEST(ChatHub, ATextIsConvertedOnceForAnEncoding) {
+  auto first = Transcoder::open("UTF-8", "GB18030");
+  auto second = Transcoder::open("UTF-8", "GB18030");
+  auto shifting = Transcoder::open("UTF-8", "ISO-2022-JP");
+  auto marked = Transcoder::open("UTF-8", "UTF-16");
+  ASSERT_TRUE(first && second && shifting && marked);
+  EXPECT_TRUE(can_be_joined(*first));
+  EXPECT_TRUE(can_be_joined(*shifting));
+  EXPECT_FALSE(can_be_joined(*marked));
+  const SharedText text{"<ann> \u4F60\u597D\n"};
+  const std::string& encoded = text.in("GB18030", *first);
+  EXPECT_EQ(encoded, "<ann> \xC4\xE3\xBA\xC3\n");
+  EXPECT_EQ(&text.in("GB18030", *second), &encoded);
+  const std::string japanese = text.in("ISO-2022-JP", *shifting);
+  EXPECT_TRUE(japanese.ends_with("\x1b(B\n")) << japanese;  // back in its first state
+  EXPECT_EQ(&text.in("GB18030", *second), &encoded);        // it has not moved
+}
+
+TEST(ChatHub, WhatIsUnsafeIsFoundWhereverItStands) {
+  std::uint64_t invalid = 0;
+  for (std::size_t size = 1; size < 40; ++size)
+    for (std::size_t at = 0; at < size; ++at)
+      for (const auto& [bad, shown] : {std::pair{"\x1b", "\\x1b"},
+                                       {"\x7f", "\\x7f"},
+                                       {"\xff", "\uFFFD"},
+                                       {"\u202E", "\\u{202E}"}}) {
+        const std::string before(at, 'a');
+        const std::string behind(size - at, '~');
+        EXPECT_EQ(made_safe(before + bad + behind, invalid), before + shown + behind);
+      }
+  EXPECT_EQ(invalid, 780U);
+}
+
 // Several threads: talkers, readers that come and go, private lines.
 
 struct Heard {
@@ -254,7 +316,7 @@ Task<> listen(Engine& engine, Subscription& place, Mailbox& mailbox, Heard& hear
     const Batch batch = place.next(4096);
     EXPECT_EQ(batch.skipped, 0U);
     if (batch.text != nullptr) {
-      hear(heard, *batch.text);
+      hear(heard, batch.text->utf8());
       continue;
     }
     if (heard.lines >= wanted) co_return;
@@ -323,7 +385,7 @@ TEST(ChatHub, JoiningAndHistoryAreOneStep) {
     for (int batches = 0; batches < 4; ++batches) {
       const Batch batch = place->next(256);
       EXPECT_EQ(batch.skipped, 0U);
-      if (batch.text != nullptr) hear(heard, *batch.text);
+      if (batch.text != nullptr) hear(heard, batch.text->utf8());
     }
     EXPECT_TRUE(heard.in_order);
     hub.leave(*place, "has left");

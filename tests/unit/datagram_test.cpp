@@ -179,11 +179,11 @@ TEST_P(Datagrams, that_wait_can_be_cancelled) {
 }
 
 TEST_P(Datagrams, to_a_port_where_nobody_is_are_told_to_the_connected_as_refused) {
-  Endpoint nobody;
-  {
-    Datagram gone = on_loopback();
-    nobody = endpoint_of(gone);
-  }
+  // It hears another alone, and nobody else can have its port.
+  Datagram other = on_loopback();
+  Datagram deaf = on_loopback();
+  EXPECT_TRUE(deaf.connect(endpoint_of(other)));
+  const Endpoint nobody = endpoint_of(deaf);
   Datagram from = on_loopback();
   const auto run = [](Datagram& socket, Endpoint to) -> Task<> {
     EXPECT_TRUE(socket.connect(to));
@@ -198,11 +198,11 @@ TEST_P(Datagrams, to_a_port_where_nobody_is_are_told_to_the_connected_as_refused
 }
 
 TEST_P(Datagrams, to_a_port_where_nobody_is_do_not_disturb_who_is_not_connected) {
-  Endpoint nobody;
-  {
-    Datagram gone = on_loopback();
-    nobody = endpoint_of(gone);
-  }
+  // It hears another alone, and nobody else can have its port.
+  Datagram other = on_loopback();
+  Datagram deaf = on_loopback();
+  EXPECT_TRUE(deaf.connect(endpoint_of(other)));
+  const Endpoint nobody = endpoint_of(deaf);
   Datagram from = on_loopback();
   Datagram to = on_loopback();
   const auto shout = [](Datagram& socket, Endpoint where) -> Task<> {

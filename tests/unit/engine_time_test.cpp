@@ -4,6 +4,7 @@
 // starved.
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engines.hpp"
@@ -15,7 +16,11 @@ namespace {
 
 using namespace testing_support;
 
-using EngineTime = OnEveryEngine;
+class EngineTime : public OnEveryEngine {
+ protected:
+  /// Whether the engine deals out the turns. Of a blocking one's threads the scheduler does.
+  [[nodiscard]] static bool has_turns() { return GetParam() != EngineKind::blocking; }
+};
 
 Clock::duration since(Clock::time_point begin) { return Clock::now() - begin; }
 
@@ -108,8 +113,10 @@ TEST_P(EngineTime, BytesThatAreHereComeAlsoAfterTheDeadline) {
 
 // Not much late. The best of many tries, so that a busy machine does not matter.
 
+constexpr auto kShort = 4ms;  // a tick and a little were promised for a sleep of 1 ms
+
 Task<> best_of_sleeps(Engine& engine, Clock::duration& best) {
-  for (int count = 0; count < 30; ++count) {
+  for (const auto began = Clock::now(); best >= kShort && since(began) < kLong;) {
     const auto begin = Clock::now();
     (void)co_await engine.sleep(Deadline::after(1ms));
     best = std::min(best, since(begin));
@@ -119,7 +126,7 @@ Task<> best_of_sleeps(Engine& engine, Clock::duration& best) {
 TEST_P(EngineTime, AShortSleepIsShort) {
   Clock::duration best = 1h;
   engine.run(best_of_sleeps(engine, best));
-  EXPECT_LT(best, 4ms) << "a tick and a little were promised";
+  EXPECT_LT(best, kShort);
 }
 
 Task<> send_to_one_who_does_not_read(Engine& engine, const PlainListener& listener,
@@ -136,7 +143,7 @@ TEST_P(EngineTime, ASendThatWasDoneInPartStillEndsAtItsDeadline) {
   Clock::duration took{};
   engine.run(send_to_one_who_does_not_read(engine, PlainListener{}, took));
   EXPECT_GE(took, 300ms);
-  EXPECT_LT(took, 500ms * kSlowness);
+  EXPECT_LT(took, kLong) << "each part had all the time";
 }
 
 // Nobody is starved by those who sleep.
@@ -168,14 +175,14 @@ TEST_P(EngineTime, ThoseWhoSleepAndComputeStarveNobody) {
   int rounds = 0;
   engine.run(
       wait_beside_sleepers(engine, PlainListener{}, [] { return Deadline::after(1ms); }, rounds));
-  EXPECT_LT(rounds, 200);
+  EXPECT_TRUE(rounds < 200 || !has_turns()) << rounds;
 }
 
 TEST_P(EngineTime, ThoseWhoSleepUntilThePastStarveNobody) {
   int rounds = 0;
   const auto past = [] { return Deadline::at(Clock::now() - 1ms); };
   engine.run(wait_beside_sleepers(engine, PlainListener{}, past, rounds));
-  EXPECT_LT(rounds, 200);
+  EXPECT_TRUE(rounds < 200 || !has_turns()) << rounds;
 }
 
 // The idle timeout: for a server's engine, so set as a server sets it.
@@ -240,11 +247,14 @@ TEST_P(EngineTime, AListenerDoesNotTimeOutBecauseNobodyComes) {
   EXPECT_EQ(end, Errc::canceled);
 }
 
-/// Takes a little every 30 ms: bytes move all the time, the send as a whole takes far longer than
-/// the idle timeout.
-Task<> read_slowly(Engine& engine, int peer, std::size_t all, Clock::duration pause) {
+/// Takes a little every 20 ms: bytes move all the time, the send as a whole takes far longer than
+/// the idle timeout. The longest time between two of them, when the scheduler holds us up.
+Task<> read_slowly(Engine& engine, int peer, std::size_t all, Clock::duration pause,
+                   Clock::duration& longest) {
   std::vector<char> bytes(1 << 20);
+  auto last = Clock::now();
   for (std::size_t read = 0; read < all;) {
+    longest = std::max(longest, since(std::exchange(last, Clock::now())));
     const ssize_t got = ::recv(peer, bytes.data(), bytes.size(), MSG_DONTWAIT);
     if (got > 0) read += static_cast<std::size_t>(got);
     if (got == 0) co_return;
@@ -252,25 +262,32 @@ Task<> read_slowly(Engine& engine, int peer, std::size_t all, Clock::duration pa
   }
 }
 
-Task<> send_slowly(Engine& engine, const PlainListener& listener, Clock::duration& took) {
+/// False where somebody was held up for so long that the send may have been idle.
+Task<> send_slowly(Engine& engine, const PlainListener& listener, Clock::duration& took,
+                   bool& undisturbed) {
   const std::string much = pattern(24 << 20);
   Wire wire = co_await connect_to(engine, listener);
   const int small = 256 * 1024;
   EXPECT_EQ(::setsockopt(wire.peer, SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0);
   TaskScope scope{engine};
-  EXPECT_TRUE(scope.spawn(read_slowly(engine, wire.peer, much.size(), 20ms)));
+  Clock::duration longest{};
+  EXPECT_TRUE(scope.spawn(read_slowly(engine, wire.peer, much.size(), 20ms, longest)));
   const auto begin = Clock::now();
   const Result<> sent = co_await wire.stream.send(bytes_of(much));
-  EXPECT_TRUE(sent) << (sent ? "" : sent.error().reason());
   took = since(begin);
   scope.cancel();
   co_await scope.join();
+  undisturbed = sent || longest < kIdle / 2;
+  EXPECT_TRUE(sent || !undisturbed) << (sent ? "" : sent.error().reason());
 }
 
 TEST_P(EngineTime, ASendThatMovesBytesIsNotIdle) {
   set_idle_timeout(engine);
   Clock::duration took{};
-  engine.run(send_slowly(engine, PlainListener{}, took));
+  bool undisturbed = false;
+  for (int tries = 0; tries < 10 && !undisturbed; ++tries)
+    engine.run(send_slowly(engine, PlainListener{}, took, undisturbed));
+  EXPECT_TRUE(undisturbed);
   EXPECT_GT(took, 2 * kIdle) << "too quick to prove anything";
 }
 

@@ -40,14 +40,14 @@ constexpr unsigned kSlowness = 1;
 /// Ends the program when what it surrounds hangs.
 class Patience {
  public:
-  explicit Patience(unsigned seconds = 20) noexcept { ::alarm(kSlowness * seconds); }
+  explicit Patience(unsigned seconds = 50) noexcept { ::alarm(kSlowness * seconds); }
   Patience(const Patience&) = delete;
   Patience& operator=(const Patience&) = delete;
   ~Patience() { ::alarm(0); }
 };
 
 /// So long is longer than anything here takes, and short enough to wait for when it is broken.
-constexpr auto kLong = 3s * kSlowness;
+constexpr auto kLong = 10s * kSlowness;
 inline Deadline soon() { return Deadline::after(kLong); }
 
 inline std::vector<EngineKind> engine_kinds() {

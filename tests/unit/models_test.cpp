@@ -78,6 +78,13 @@ TEST(Models, RunWhenTheyAreBuilt) {
     EXPECT_TRUE(can_run(built));
 }
 
+TEST(Models, TheBestIsALoopThatRunsHere) {
+  const ModelInfo& best = info(best_model());
+  EXPECT_EQ(best.launcher, LauncherKind::event_loop);
+  EXPECT_TRUE(can_run(best.model)) << best.name;
+  EXPECT_EQ(best.model == Model::io_uring, can_run(Model::io_uring).has_value());
+}
+
 TEST(Engines, AreOfTheKindAskedFor) {
   for (const ModelInfo& row : all_models()) {
     const auto engine = Engine::create(row.engine);

@@ -52,6 +52,8 @@ Task<> join_three(Engine& engine, std::string& story) {
 TEST_P(TaskScopeTest, JoinWaitsForEveryTask) {
   std::string story;
   engine.run(join_three(engine, story));
+  if (GetParam() == EngineKind::blocking)  // whose threads the scheduler may hold up
+    std::ranges::sort(story.begin(), story.begin() + 3);
   EXPECT_EQ(story, "abcj");
 }
 

@@ -78,6 +78,14 @@ struct Story {
     trace_at(time + 2, last_ack, closed);
     trace_at(time + 3, syn_sent, established);
   }
+  // From the other end.
+  void segment(std::uint8_t bits) {
+    tcp_state::Segment segment;
+    segment.source = end(7788);
+    segment.destination = end(kPort);
+    segment.bits = bits;
+    tracker.segment(segment, now += 1'000'000);
+  }
   void destroyed(std::uint64_t cookie = 1) { tracker.destroyed(socket_in(closed, cookie), ++now); }
 };
 
@@ -286,6 +294,20 @@ TEST(Tracker, ALookThatFailedConcludesNothing) {
   story.tracker.abandon_look();
   EXPECT_EQ(story.told(), Lines{});
   EXPECT_EQ(story.look({socket_in(established)}), Lines{});
+}
+
+TEST(Tracker, ASegmentThatPassedAndDidNotArriveIsNoStep) {
+  constexpr std::uint8_t kFin = tcp_state::kFin | tcp_state::kAck;
+  Story story;
+  story.look({});
+  story.look({socket_in(established)});
+  story.segment(kFin);
+  EXPECT_EQ(story.told(), Lines{"ESTABLISHED>CLOSE-WAIT packet"});
+  EXPECT_EQ(story.look({socket_in(established)}), Lines{}) << "it was lost on its last way";
+  EXPECT_GT(story.last.age, std::chrono::seconds{1}) << "it never left its state";
+  story.segment(kFin);
+  EXPECT_EQ(story.told(), Lines{}) << "sent again: its arrival is for a look to tell";
+  EXPECT_EQ(story.look({socket_in(close_wait)}), Lines{"ESTABLISHED>CLOSE-WAIT snapshot"});
 }
 
 TEST(Tracker, WhoHeldItIsRemembered) {

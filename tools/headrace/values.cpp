@@ -61,10 +61,7 @@ Parsed<Model> parse_model(std::string_view text) {
 }
 
 Parsed<Model> parse_model_or_auto(std::string_view text) {
-  if (text != "auto") return parse_model(text);
-  for (const Model best : {Model::io_uring, Model::epoll_edge, Model::epoll_level})
-    if (can_run(best)) return best;
-  return Model::poll;
+  return text == "auto" ? best_model() : parse_model(text);
 }
 
 Parsed<std::string> parse_service(std::string_view text) {

@@ -97,8 +97,10 @@ class Pace {
 
 /// The encoding of a member, if it is not UTF-8.
 struct Translation {
+  std::string_view encoding;
   Transcoder from;
   Transcoder to;
+  bool shares;  // what others of that encoding are sent
   std::uint64_t told_invalid = 0;
 };
 
@@ -116,9 +118,11 @@ struct Connection {
     const std::uint64_t invalid = translation->from.invalid();
     rooms.counters.invalid += invalid - std::exchange(translation->told_invalid, invalid);
   }
-  /// Valid until the next call.
-  ByteView encoded(std::string_view text) {
-    return translation ? translation->to.convert(bytes_of(text)) : bytes_of(text);
+  /// Valid until the next call, and as long as `text`.
+  ByteView encoded(const chat::SharedText& text) {
+    if (!translation) return bytes_of(text.utf8());
+    if (!translation->shares) return translation->to.convert(bytes_of(text.utf8()));
+    return bytes_of(text.in(translation->encoding, translation->to));
   }
 };
 
@@ -139,7 +143,8 @@ bool translate(Connection& at) {
   auto from = Transcoder::open(found->encoding, "UTF-8");
   auto to = Transcoder::open("UTF-8", found->encoding);
   if (!from || !to) return false;
-  at.translation.emplace(std::move(*from), std::move(*to));
+  const bool shares = chat::can_be_joined(*to);
+  at.translation.emplace(found->encoding, std::move(*from), std::move(*to), shares);
   return true;
 }
 

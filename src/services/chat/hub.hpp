@@ -13,6 +13,8 @@
 #include <string_view>
 #include <vector>
 
+#include "services/chat/shared_text.hpp"
+
 namespace headrace::chat {
 
 class Mailbox;
@@ -25,7 +27,7 @@ enum class Kind : std::uint8_t {
 
 /// Some lines of a room for one member, each with its '\n'.
 struct Batch {
-  std::shared_ptr<const std::string> text;  ///< null: nothing now; the member's mailbox rings later
+  std::shared_ptr<const SharedText> text;  ///< null: nothing now; the member's mailbox rings later
   std::uint64_t lines = 0;
   std::uint64_t skipped = 0;  ///< lines that went by before, because the member was too slow
   bool ended = false;         ///< the member has left the room, and has got all until then
@@ -37,8 +39,10 @@ class Subscription {
   virtual ~Subscription() = default;
 
   [[nodiscard]] virtual const std::string& room() const noexcept = 0;
-  /// Stores a line once for all, and wakes those who wait. `text` is safe and has no '\n'.
-  virtual void publish(Kind kind, std::string_view text) = 0;
+  /// Stores a line once for all, and wakes those who wait. `text` is safe and has no '\n'. Says how
+  /// many bytes of lines have come since anybody there had got everything: who goes on saying much
+  /// does well to let the others have their turn.
+  virtual std::size_t publish(Kind kind, std::string_view text) = 0;
   /// Lines that the member has not got yet, in their order: about `most` bytes, at least one line.
   /// Never the member's own of this stay.
   [[nodiscard]] virtual Batch next(std::size_t most) = 0;

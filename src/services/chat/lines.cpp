@@ -65,12 +65,34 @@ void append_escaped(std::string& to, char32_t character) {
   to += '}';
 }
 
+/// How many bytes at the front are printable ASCII, which most lines are all of: found sixteen at a
+/// time, since looking up each character in the tables cost more than all else about a line.
+std::size_t plain_bytes(std::string_view text) noexcept {
+  constexpr std::size_t kAtOnce = 16;
+  const auto is_plain = [&](std::size_t at) {
+    const auto byte = static_cast<unsigned char>(text[at]);
+    return byte >= 0x20 && byte < 0x7F;
+  };
+  std::size_t plain = 0;
+  for (bool all = true; all && plain + kAtOnce <= text.size();) {
+    for (std::size_t at = plain; at < plain + kAtOnce; ++at) all &= is_plain(at);
+    if (all) plain += kAtOnce;
+  }
+  while (plain < text.size() && is_plain(plain)) ++plain;
+  return plain;
+}
+
 }  // namespace
 
 std::string made_safe(std::string_view line, std::uint64_t& invalid) {
   std::string safe;
   safe.reserve(line.size());
   while (!line.empty()) {
+    if (const std::size_t plain = plain_bytes(line); plain != 0) {
+      safe.append(line.substr(0, plain));
+      line.remove_prefix(plain);
+      continue;
+    }
     const auto [character, size] = text::decode(line);
     if (size == 0) {
       ++invalid;

@@ -103,6 +103,7 @@ void Room::append(Place& sender, Kind kind, std::string_view text, Wakes& wakes)
     if (keeper_ != nullptr) keeper_->keep(name_, line);
   }
   size_ += line.size();
+  behind_ = places_.size() > 1 ? behind_ + line.size() : 0;
   sender.last_own_ = next();
   // Who has got everything has still: its own line is not for it, so it can never have missed it.
   const bool has_all = sender.cursor_ == next();
@@ -152,7 +153,7 @@ Batch Room::compose(const Place& place, std::uint64_t& cursor, std::uint64_t lim
     text += shown;
     ++batch.lines;
   }
-  if (!text.empty()) batch.text = std::make_shared<const std::string>(std::move(text));
+  if (!text.empty()) batch.text = std::make_shared<const SharedText>(std::move(text));
   return batch;
 }
 
@@ -166,23 +167,36 @@ Batch Room::read(Place& place, std::size_t most) {
   const std::uint64_t limit = std::min(place.end_, next());
   Batch batch;
   const bool shares = place.cursor_ >= place.joined_ && place.last_own_ < place.cursor_;
-  if (shares && last_.from == place.cursor_ && last_.to <= limit && last_.to > last_.from) {
-    batch = last_.batch;
-    place.cursor_ = last_.to;
-  } else if (place.cursor_ < limit) {
-    const std::uint64_t from = place.cursor_;
-    batch = compose(place, place.cursor_, limit, most);
-    if (shares) last_ = {.from = from, .to = place.cursor_, .batch = batch};
-  }
+  if (place.cursor_ < limit)
+    batch = shares ? shared_batch(place, limit, most) : compose(place, place.cursor_, limit, most);
   batch.skipped = skipped;
   if (batch.text == nullptr && place.cursor_ >= limit) {
     batch.ended = place.end_ != Place::kNever;
-    if (!batch.ended && !place.waiting_) {
-      place.waiting_ = true;
-      waiting_.push_back(&place);
-    }
+    if (!batch.ended) wait_for_more(place);
   }
   return batch;
+}
+
+Batch Room::shared_batch(Place& place, std::uint64_t limit, std::size_t most) {
+  const auto found = std::ranges::find_if(shared_, [&](const Shared& one) {
+    return one.from == place.cursor_ && one.to > one.from && one.to <= limit;
+  });
+  if (found != shared_.end()) {
+    place.cursor_ = found->to;
+    return found->batch;
+  }
+  const std::uint64_t from = place.cursor_;
+  Batch batch = compose(place, place.cursor_, limit, most);
+  shared_[oldest_shared_++ % shared_.size()] = {.from = from, .to = place.cursor_, .batch = batch};
+  return batch;
+}
+
+void Room::wait_for_more(Place& place) {
+  if (place.waiting_) return;
+  place.waiting_ = true;
+  behind_ = 0;
+  waiting_.push_back(&place);
+  if (waiting_.size() == places_.size()) shared_ = {};  // a quiet room holds its lines only once
 }
 
 Hub::History Room::history_since(std::uint64_t sequence) const {
@@ -196,14 +210,17 @@ Hub::History Room::history_since(std::uint64_t sequence) const {
 
 // What a member's tasks call.
 
-void Room::Place::publish(Kind kind, std::string_view text) {
+std::size_t Room::Place::publish(Kind kind, std::string_view text) {
   Wakes wakes;
+  std::size_t behind = 0;
   {
     const std::lock_guard lock{room_->mutex_};
-    if (end_ != kNever) return;
+    if (end_ != kNever) return 0;
     room_->append(*this, kind, text, wakes);
+    behind = room_->behind_;
   }
   wake_all(wakes);
+  return behind;
 }
 
 Batch Room::Place::next(std::size_t most) {

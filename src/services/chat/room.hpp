@@ -7,6 +7,7 @@
 // One mutex a room, held for moves and for joining lines; nobody is woken under it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <ctime>
 #include <deque>
@@ -69,6 +70,8 @@ class Room {
   void drop_oldest();
   void find_overrun();
   [[nodiscard]] Batch read(Place& place, std::size_t most);
+  [[nodiscard]] Batch shared_batch(Place& place, std::uint64_t limit, std::size_t most);
+  void wait_for_more(Place& place);
   [[nodiscard]] Batch compose(const Place& place, std::uint64_t& cursor, std::uint64_t limit,
                               std::size_t most) const;
   const Line& at(std::uint64_t sequence) const { return lines_[sequence - first_]; }
@@ -85,13 +88,18 @@ class Room {
   bool said_ = false;
   std::vector<Place*> places_;   // by age
   std::vector<Place*> waiting_;  // those who have got everything
+  std::size_t behind_ = 0;       // bytes since the last of them came, if there is anybody to read
   std::uint64_t lowest_ = 1;     // no cursor is below; for WhenSlow::disconnect
-  // The last batch, for the next member at the same place: most of them are.
-  struct {
+  // The last batches, for the next member at the same place: most of them are. Several, because a
+  // member that is woken takes one after the other, and the next member begins with the first
+  // again.
+  struct Shared {
     std::uint64_t from = 0;
     std::uint64_t to = 0;
     Batch batch;
-  } last_;
+  };
+  std::array<Shared, 4> shared_;
+  std::size_t oldest_shared_ = 0;
   std::time_t second_ = -1;  // whose text this is
   std::string time_;
 };
@@ -103,7 +111,7 @@ class Room::Place final : public Subscription {
       : room_{std::move(room)}, id_{member.id}, mailbox_{member.mailbox}, nick_{member.nick} {}
 
   [[nodiscard]] const std::string& room() const noexcept override { return room_->name_; }
-  void publish(Kind kind, std::string_view text) override;
+  std::size_t publish(Kind kind, std::string_view text) override;
   [[nodiscard]] Batch next(std::size_t most) override;
   [[nodiscard]] std::vector<std::string> members() const override;
 

@@ -41,8 +41,8 @@ class Session {
   /// The member has said /quit: what comes after is not looked at.
   [[nodiscard]] bool has_quit() const noexcept { return quit_; }
 
-  /// Whether it has said so much, since the last time that this was true, that the others should
-  /// have their turn before its lines push out of the ring what they had no time to take.
+  /// Whether so much has been said, with its last line, that the others should have their turn
+  /// before the next ones push out of the ring what they had no time to take. Told once.
   [[nodiscard]] bool should_pause() noexcept;
 
   /// Out of its room, and its nick is free; what is on its way to it can still be had.
@@ -50,7 +50,7 @@ class Session {
   [[nodiscard]] bool has_left() const noexcept { return left_; }
 
   /// What the member is to be sent next; null: nothing now, the mailbox rings.
-  [[nodiscard]] std::shared_ptr<const std::string> next();
+  [[nodiscard]] std::shared_ptr<const SharedText> next();
 
   [[nodiscard]] Mailbox& mailbox() noexcept { return *member_.mailbox; }
   /// A line from the server to this member.
@@ -75,7 +75,7 @@ class Session {
   std::unique_ptr<Subscription> room_;                     // where it is
   std::vector<std::unique_ptr<Subscription>> left_rooms_;  // not everything has been had from them
   std::uint64_t forgone_ = 0;                              // lines of rooms, never had
-  std::size_t said_bytes_ = 0;                             // as the ring keeps them
+  bool presses_ = false;                                   // the others are far behind its lines
   bool quit_ = false;
   bool left_ = false;
   bool bye_said_ = false;

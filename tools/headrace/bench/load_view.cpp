@@ -4,7 +4,9 @@
 // asked, and a terminal that is slow to read holds up only this thread.
 #include "bench/load_view.hpp"
 
+#include <algorithm>
 #include <csignal>
+#include <utility>
 
 #include <pthread.h>
 
@@ -21,6 +23,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kTick = 200ms;
 constexpr auto kLineEvery = 10s;
+constexpr auto kForAnswers = 50ms;  // that the taps are given
 
 double seconds_of(auto time) { return std::chrono::duration<double>(time).count(); }
 
@@ -33,7 +36,7 @@ void block_signals() {
 
 }  // namespace
 
-LoadView::LoadView(const Plan& plan) : plan_{plan}, taps_(plan.threads) {
+LoadView::LoadView(const Plan& plan) : plan_{plan}, taps_(plan.threads), looks_(plan.threads) {
   began_ = looked_ = Clock::now();
   viewer_ = std::jthread{[this] {
     block_signals();
@@ -54,45 +57,54 @@ void LoadView::end() {
 void LoadView::look() {
   const auto tick = screen_.is_there() ? std::chrono::nanoseconds{kTick} : kLineEvery;
   std::unique_lock lock{mutex_};
-  for (Tap& tap : taps_) (void)tap.look();  // the question, for the first time
-  while (!news_.wait_for(lock, tick, [this] { return over_; })) {
+  const auto ends_within = [&](auto time) {
+    return news_.wait_for(lock, time, [this] { return over_; });
+  };
+  while (!ends_within(tick - kForAnswers)) {
+    for (Tap& tap : taps_) tap.ask();
+    if (ends_within(kForAnswers)) return;
     take();
     if (screen_.is_there())
       screen_.draw(lines());
     else if (running_)
-      Screen::say(fmt::format("{}: {:.0f} s, {} messages/s, p99 {}, {} errors",
-                              AddressText{plan_.address}.view(), seconds_of(looked_ - began_),
-                              grouped(rates_.back()), of_time(p99s_.back()), errors_));
+      Screen::say(line());
   }
 }
 
 void LoadView::take() {
-  Histogram all;
-  std::uint64_t messages = 0;
-  errors_ = 0;
-  for (Tap& tap : taps_) {
-    const Tap::Look look = tap.look();
-    all.merge(look.latency);
-    messages += look.messages;
+  Histogram recent;
+  double rate = 0;
+  auto began = Clock::time_point{};
+  messages_ = errors_ = 0;
+  for (std::size_t nth = 0; nth < taps_.size(); ++nth) {
+    Tap::Look look = taps_[nth].look();
+    const Tap::Look& before = looks_[nth];
+    recent.merge(look.began == before.began ? look.latency.since(before.latency) : look.latency);
+    rate += rate_between(before, look);
+    messages_ += look.messages;
     errors_ += look.errors;
+    began = std::max(began, look.began);
+    looks_[nth] = std::move(look);
   }
-  const auto now = Clock::now();
-  if (messages < messages_) {  // the warm-up is over, and all is counted anew
-    messages_ = 0;
-    seen_ = Histogram{};
+  if (began != began_) {  // the warm-up is over
     rates_.clear();
     p99s_.clear();
-    began_ = looked_;
+    began_ = began;
   }
-  if (!running_ && messages > 0) began_ = looked_;
-  running_ = running_ || messages > 0;
-  const Histogram recent = all.since(seen_);
-  const double passed = seconds_of(now - looked_);
-  rates_.push_back(passed > 0 ? static_cast<double>(messages - messages_) / passed : 0);
+  running_ = running_ || messages_ > 0;
+  rates_.push_back(rate);
   p99s_.push_back(static_cast<double>(recent.quantile(0.99)) / 1e3);
-  seen_ = all;
-  messages_ = messages;
-  looked_ = now;
+  looked_ = Clock::now();
+}
+
+std::string_view LoadView::counted_things() const noexcept {
+  return plan_.load.churn > 0 ? "connections/s" : "messages/s";
+}
+
+std::string LoadView::line() const {
+  return fmt::format("{}: {:.0f} s, {} {}, p99 {}, {} errors", AddressText{plan_.address}.view(),
+                     seconds_of(looked_ - began_), grouped(rates_.back()), counted_things(),
+                     of_time(p99s_.back()), errors_);
 }
 
 std::string LoadView::progress(std::size_t columns) const {
@@ -118,7 +130,6 @@ std::string LoadView::progress(std::size_t columns) const {
 std::vector<std::string> LoadView::lines() const {
   const std::size_t columns = screen_.columns();
   const std::size_t room = columns > 48 ? columns - 44 : 8;
-  const std::string_view what = plan_.load.churn > 0 ? "connections/s" : "messages/s";
   std::vector<std::string> lines;
   lines.push_back(fmt::format("{}: {}, {} B", AddressText{plan_.address}.view(),
                               tool::counted(plan_.connections, "connection"), plan_.load.size));
@@ -128,7 +139,7 @@ std::vector<std::string> LoadView::lines() const {
                        const std::vector<double>& history) {
     lines.push_back(fmt::format("  {:<8}{:>26}  {}", name, value, sparkline(history, room)));
   };
-  row("rate", fmt::format("{} {}", grouped(rates_.back()), what), rates_);
+  row("rate", fmt::format("{} {}", grouped(rates_.back()), counted_things()), rates_);
   row("p99", of_time(p99s_.back()), p99s_);
   lines.push_back(fmt::format("  {:<8}{:>26}", "errors", errors_));
   return lines;

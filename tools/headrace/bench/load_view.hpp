@@ -9,6 +9,7 @@
 #include <deque>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -37,16 +38,18 @@ class LoadView {
 
   void look();
   void take();
+  [[nodiscard]] std::string_view counted_things() const noexcept;
+  [[nodiscard]] std::string line() const;
   [[nodiscard]] std::vector<std::string> lines() const;
   [[nodiscard]] std::string progress(std::size_t columns) const;
 
   const Plan& plan_;
   std::deque<Tap> taps_;
+  std::vector<Tap::Look> looks_;  // the last at each
   Screen screen_;
 
-  Histogram seen_;  // all latencies so far
   std::uint64_t messages_ = 0, errors_ = 0;
-  Clock::time_point began_, looked_;  // the window, as far as we see it; the last look
+  Clock::time_point began_, looked_;  // what is counted, as far as we see it; the last look
   bool running_ = false;              // something was answered
   std::vector<double> rates_, p99s_;  // one a look
 

@@ -139,7 +139,8 @@ Result<Parts> churning_parts(const Plan& plan, std::deque<Tap>& taps,
   return parts;
 }
 
-void run_parts(const Plan& plan, Parts& parts, Clocks& clocks, const auto& at_end) {
+void run_parts(const Plan& plan, Parts& parts, std::deque<Tap>& taps, Clocks& clocks,
+               const auto& at_end) {
   const auto count = static_cast<std::ptrdiff_t>(parts.size());
   const auto start = [&]() noexcept { clocks.start(); };
   const auto stop = [&]() noexcept {
@@ -148,18 +149,22 @@ void run_parts(const Plan& plan, Parts& parts, Clocks& clocks, const auto& at_en
   };
   std::barrier ready{count, start};
   std::barrier done{count, stop};
-  const auto work = [&](Traffic& part) {
+  const auto work = [&](std::size_t nth) {
+    Traffic& part = *parts[nth];
+    Tap* const tap = tap_of(taps, nth);
     if (plan.load.rate) (void)::prctl(PR_SET_TIMERSLACK, 1);  // else each wait is 50 us late
+    if (tap != nullptr) tap->begin();
     part.warm_up(plan.warm_up);
     ready.arrive_and_wait();
+    if (tap != nullptr) tap->begin();
     part.run();
     done.arrive_and_wait();
     part.finish();
   };
   std::vector<std::jthread> others;
   for (std::size_t nth = 1; nth < parts.size(); ++nth)
-    others.emplace_back([&work, &part = *parts[nth]] { work(part); });
-  work(*parts.front());
+    others.emplace_back([&work, nth] { work(nth); });
+  work(0);
 }
 
 struct Opened {
@@ -208,7 +213,7 @@ std::expected<Measurement, std::string> measure(const Plan& plan, ServerWatch se
 
   Measurement measurement;
   Clocks clocks{server};
-  run_parts(plan, opened->parts, clocks, [&]() noexcept {
+  run_parts(plan, opened->parts, taps, clocks, [&]() noexcept {
     measurement.interrupted = stop;
     if (plan.weighs && plan.load.churn == 0 && plan.address.is_stream())
       measurement.server_memory =

@@ -151,9 +151,7 @@ int chat_over_datagrams(const Options& options, const ChatCommand& asked) {
 }
 
 int check_and_chat(const Options& options, ChatCommand& asked) {
-  if (asked.address.empty()) asked.address = ask_for_address();
-  if (asked.address.empty())
-    return options.complain_about("which ADDR? Write e.g. 'headrace chat 7788'");
+  if (const auto none = ask_for_address(options, asked.address, "headrace chat 7788")) return *none;
   const auto address = Address::parse(asked.address);
   // With --listen a shorthand means UDP: a server needs none.
   const bool over_datagrams = (address && !address->is_stream()) || !asked.listen.empty();

@@ -144,10 +144,7 @@ LineEditor::~LineEditor() {
 }
 
 void LineEditor::show(std::string line) {
-  {
-    const std::lock_guard lock{mutex_};
-    waiting_.push_back(std::move(line));
-  }
+  waiting_.put(std::move(line));
   ring(bell_);
 }
 
@@ -263,11 +260,7 @@ int LineEditor::get_character(wchar_t* character) {
 // The screen.
 
 void LineEditor::print_waiting() {
-  std::deque<std::string> lines;
-  {
-    const std::lock_guard lock{mutex_};
-    lines.swap(waiting_);
-  }
+  const auto lines = waiting_.take();
   if (lines.empty()) return;
   wipe_half_line();
   std::string text;

@@ -4,7 +4,6 @@
 // comes meanwhile, above the half-typed line. libedit(3) stands behind it.
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <mutex>
 #include <set>
@@ -12,6 +11,8 @@
 #include <string_view>
 #include <thread>
 #include <vector>
+
+#include "chat/waiting_lines.hpp"
 
 struct editline;
 
@@ -55,8 +56,8 @@ class LineEditor {
   Ended ended_;
   int bell_;  // eventfd(2): something is to be shown, or the end
   struct editline* editor_ = nullptr;
+  WaitingLines waiting_{std::size_t{4} << 20};
   std::mutex mutex_;
-  std::deque<std::string> waiting_;
   std::set<std::string> nicks_;
   bool stopping_ = false;
   bool reading_ = false;  // a half-typed line is on the screen

@@ -76,8 +76,7 @@ void add_connect_options(Options& options, ConnectArguments& to) {
 }
 
 int check_and_connect(const Options& options, std::string text, ConnectArguments& asked) {
-  if (text.empty()) text = ask_for_address();
-  if (text.empty()) return options.complain_about("which ADDR? Write e.g. 'headrace connect 7788'");
+  if (const auto none = ask_for_address(options, text, "headrace connect 7788")) return *none;
   const auto address = parse_peer(text);
   if (!address) return options.complain_about("address: " + address.error());
   asked.address = *address;

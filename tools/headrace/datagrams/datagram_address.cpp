@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include "net/resolver.hpp"
+#include "options.hpp"
 #include "suggest.hpp"
 
 namespace headrace::tool {
@@ -120,7 +121,9 @@ Result<Address> without_name(const Address& at, int stop) {
   return net::to_address(found->front(), at.transport());
 }
 
-std::string ask_for_address() {
+namespace {
+
+std::string asked_for_address() {
   if (::isatty(STDIN_FILENO) == 0 || ::isatty(STDERR_FILENO) == 0) return {};
   std::string host;
   std::string port;
@@ -129,6 +132,15 @@ std::string ask_for_address() {
   if (!ask("port: ", port)) return {};
   const bool needs_brackets = host.contains(':') && !host.starts_with('[');
   return needs_brackets ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);
+}
+
+}  // namespace
+
+std::optional<int> ask_for_address(const Options& options, std::string& address,
+                                   std::string_view example) {
+  if (address.empty()) address = asked_for_address();
+  if (!address.empty()) return {};
+  return options.complain_about(fmt::format("which ADDR? Write e.g. '{}'", example));
 }
 
 }  // namespace headrace::tool

@@ -3,6 +3,7 @@
 // Where datagrams go and come from, as users write it: shorthands mean UDP here.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,8 @@
 #include "units.hpp"
 
 namespace headrace::tool {
+
+class Options;
 
 /// `udp://HOST:PORT`, `HOST:PORT`, `PORT`, `unix-datagram:/PATH`. A stream's address is refused,
 /// with what to write instead.
@@ -30,8 +33,10 @@ namespace headrace::tool {
 /// for as long, and no longer than until `stop` is readable: then `canceled`.
 [[nodiscard]] Result<Address> without_name(const Address& at, int stop);
 
-/// Asks for host and port, "ip:" and "port:", where a person sits at stdin and stderr: the answers
-/// as an address. Empty where there is no terminal, or no answer.
-[[nodiscard]] std::string ask_for_address();
+/// Where no `address` was given: asks for host and port, "ip:" and "port:", if a person sits at
+/// stdin and stderr, and puts the answers together. An exit status if there is none even so; then a
+/// complaint has been printed, with `example` of what can be written.
+[[nodiscard]] std::optional<int> ask_for_address(const Options& options, std::string& address,
+                                                 std::string_view example);
 
 }  // namespace headrace::tool

@@ -68,9 +68,8 @@ std::string objection_to(const ReceiveArguments& asked) {
 }
 
 int check_and_receive(const Options& options, ReceiveArguments& asked) {
-  if (asked.address.empty()) asked.address = ask_for_address();
-  if (asked.address.empty())
-    return options.complain_about("which ADDR? Write e.g. 'headrace receive 8088'");
+  if (const auto none = ask_for_address(options, asked.address, "headrace receive 8088"))
+    return *none;
   const auto at = parse_datagram_address(asked.address);
   if (!at) return options.complain_about("address: " + at.error());
   if (at->is_unix() && (asked.broadcast || !asked.groups.empty()))

@@ -68,9 +68,8 @@ std::string objection_to(const Address& to, const SendArguments& asked) {
 }
 
 int check_and_send(const Options& options, SendArguments& asked) {
-  if (asked.address.empty()) asked.address = ask_for_address();
-  if (asked.address.empty())
-    return options.complain_about("which ADDR? Write e.g. 'headrace send 8088 hello'");
+  if (const auto none = ask_for_address(options, asked.address, "headrace send 8088 hello"))
+    return *none;
   const auto to = parse_datagram_address(asked.address);
   if (!to) return options.complain_about("address: " + to.error());
   if (const std::string objection = objection_to(*to, asked); !objection.empty())

@@ -33,6 +33,7 @@ namespace {
 using namespace tcp_state;
 
 constexpr std::size_t kBatch = 4096;           // segments between two looks at signals
+constexpr std::size_t kBatchesAtTheEnd = 4;    // what had come by then: what the ring can hold
 constexpr int kLookAtOwnersMs = 100;           // with `pid N`
 constexpr std::size_t kMostKnown = 1U << 16U;  // ports of a process
 
@@ -148,7 +149,10 @@ class Sequence {
     for (Wait wait = Wait::more; wait != Wait::stop && status == tool::kDone && !is_done();) {
       wait = wait_for_packets();
       if (arguments_.filter.pid != 0) process_.look();
-      while (status == tool::kDone && read_some() && !is_done()) status = write_out();
+      // One batch, then signals: segments may come faster than they are read, for ever.
+      std::size_t batches = wait == Wait::stop ? kBatchesAtTheEnd : 1;
+      while (batches-- > 0 && status == tool::kDone && !is_done() && read_some())
+        status = write_out();
       status = std::max(status, write_out());
     }
     printer_->finish();

@@ -6,6 +6,8 @@
 
 #include <array>
 
+#include <linux/capability.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -23,6 +25,14 @@ const TcpSourceStatus& of(const std::array<TcpSourceStatus, kTcpSources>& all, T
 std::string why(const Failure& failure) {
   return failure.error == 0 ? std::string{failure.call}
                             : fmt::format("{} ({})", failure.reason(), failure.call);
+}
+
+// By its capability, not by who we are: setcap gives it to anybody, a container takes it from root.
+bool may_look_at_every_process() noexcept {
+  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> sets{};
+  if (::syscall(SYS_capget, &header, sets.data()) != 0) return ::geteuid() == 0;
+  return (sets[CAP_TO_INDEX(CAP_SYS_PTRACE)].effective & CAP_TO_MASK(CAP_SYS_PTRACE)) != 0;
 }
 
 std::string lost_text(const TcpSourceStatus& status) {
@@ -58,8 +68,9 @@ std::vector<std::string> missing_sources(const TcpWatch& watch) {
         fmt::format("no packets: {}; SYN, FIN and RST are not seen", why(packet.failure)));
     rights = rights || packet.failure.code == Errc::permission_denied;
   }
-  if (::geteuid() != 0) sentences.emplace_back("other users' processes are not named");
-  if (rights || ::geteuid() != 0)
+  const bool sees_everybody = may_look_at_every_process();
+  if (!sees_everybody) sentences.emplace_back("other users' processes are not named");
+  if (rights || !sees_everybody)
     sentences.push_back("this would give what is missing: " + setcap_line());
   return sentences;
 }

@@ -153,6 +153,7 @@ class Contest {
 
   void run_round(Group& group, std::size_t round) {
     for (std::size_t turn = 0; turn < group.entries.size() && !is_over(); ++turn) {
+      if (time_.is_used_up(static_cast<unsigned>(round), Clock::now() - began_)) return;
       const std::size_t index = round % 2 == 0 ? turn : group.entries.size() - 1 - turn;
       Entry& entry = group.entries[index];
       if (!entry.failure.empty()) continue;

@@ -35,6 +35,12 @@ class TimePlan {
   /// has gone by in all; nothing when no further round is to be. Each case gets one at least.
   [[nodiscard]] std::optional<Time> next_round(std::size_t nth, unsigned done, Time passed);
 
+  /// Whether a turn of a case of which `done` rounds are complete is one too many when `passed` has
+  /// gone by: turns took longer than was learned. The first round of a case is measured whole.
+  [[nodiscard]] bool is_used_up(unsigned done, Time passed) const noexcept {
+    return done > 0 && asked_.within && passed >= *asked_.within;
+  }
+
   /// A turn took `whole`, of which `round` was measured.
   void learn(Time whole, Time round) noexcept;
 

@@ -42,6 +42,8 @@ struct Verdict {
 };
 
 /// Among those that left nobody waiting, ran to the end and made no errors.
+/// What it says points into `group`.
 [[nodiscard]] Verdict verdict_of(const Group& group);
+Verdict verdict_of(Group&& group) = delete;
 
 }  // namespace headrace::bench
