@@ -23,6 +23,7 @@ namespace {
 
 constexpr std::size_t kBatch = 1024;             // events taken from the kernel at once
 constexpr std::int64_t kFarewell = 500'000'000;  // wait for the server's FIN
+constexpr std::int64_t kForTheFirst = 10'000'000'000;
 constexpr std::uint64_t kEndless = std::numeric_limits<std::uint64_t>::max();
 
 }  // namespace
@@ -76,16 +77,18 @@ void Load::warm_up(const WarmUp& options) {
   settle(options.quiet.count());
 }
 
-// Goes on until all were served, or for `quiet` nobody new was. Without an end of its own: an
-// answer behind it would not count as one.
+// Goes on until all were served, or for `quiet` nobody new was (on a busy machine the first takes
+// longer). Without an end of its own: an answer behind it would not count as one.
 void Load::settle(std::int64_t quiet) {
   if (quiet == 0) return;
   end_ = kNever;
   for (Connection& connection : connections_) turn(connection, 0);
   std::int64_t last_new = now_;
   std::size_t waiting = unheard_;
-  while (unheard_ > 0 && busy_open_ > 0 && !stop_ && now_ - last_new < quiet) {
-    wait(now_ + quiet);
+  while (unheard_ > 0 && busy_open_ > 0 && !stop_) {
+    const std::int64_t patience = result_.messages > 0 ? quiet : std::max(quiet, kForTheFirst);
+    if (now_ - last_new >= patience) break;
+    wait(last_new + patience);
     if (is_open_loop()) hand_out();
     if (unheard_ < waiting) last_new = now_;
     waiting = unheard_;
