@@ -202,6 +202,7 @@ void IoUringEngine::finish_waiting(Operation& operation, SocketRecord& socket,
   const unsigned direction = direction_of(operation);
   const Verdict verdict = operation.type->absorb(operation, socket, answer);
   if (verdict == Verdict::finished) {
+    socket.active_at = now_;
     socket.waiting[direction] = nullptr;
     return resume(operation);
   }
@@ -225,6 +226,7 @@ void IoUringEngine::on_sent(SocketRecord& socket, int answer) noexcept {
   Operation& operation = *socket.waiting[1];
   if (send_operation.absorb(operation, socket, answer) != Verdict::finished) [[unlikely]]
     return send_rest(socket, false);
+  socket.active_at = now_;  // it may have waited for long
   socket.waiting[1] = nullptr;
   // A cancelled task does not come this way: its operation was queued.
   current_ = operation.task;
@@ -244,6 +246,7 @@ void IoUringEngine::on_unusual_send(SocketRecord& socket, int answer) noexcept {
   if (answer < 0 && answer != -EAGAIN && answer != -ECANCELED && answer != -EINTR)
     return finish_waiting(operation, socket, answer);
   if (answer >= 0 && operation.type->absorb(operation, socket, answer) == Verdict::finished) {
+    socket.active_at = now_;
     socket.waiting[1] = nullptr;
     return resume(operation);
   }

@@ -43,6 +43,7 @@ void IoUringEngine::on_received(SocketRecord& socket, const io_uring_cqe& comple
   operation->lease.block = buffers_.lend(completion.flags >> IORING_CQE_BUFFER_SHIFT,
                                          static_cast<std::uint32_t>(completion.res));
   (void)receive_operation.absorb(*operation, socket, completion.res);  // bytes: it has finished
+  socket.active_at = now_;
   socket.waiting[0] = nullptr;
   // A cancelled task does not come this way: its operation was queued.
   current_ = operation->task;
@@ -73,6 +74,7 @@ void IoUringEngine::on_unusual_receive(SocketRecord& socket,
     operation.lease.block = block;
     return finish_waiting(operation, socket, size);
   }
+  socket.active_at = now_;
   hold(socket, block, size);
   const bool is_second = socket.unread->next != socket.unread;
   if (!more || !is_second) return;
