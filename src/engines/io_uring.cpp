@@ -164,7 +164,11 @@ void IoUringEngine::on_polled(SocketRecord& socket, unsigned direction) noexcept
   if ((socket.flags & SocketRecord::kClosed) != 0) return let_go(socket);
   Operation* const operation = socket.waiting[direction];
   if (operation != nullptr && is_carried(*operation)) {
-    if ((socket.flags & queued_flag(direction)) == 0) enqueue(*operation);
+    // It may be another than the one that armed this poll, and in the kernel already: its
+    // completion is all that it waits for.
+    const auto carried = direction == 0 ? RingState::kReceiving : RingState::kSending;
+    if ((socket.flags & queued_flag(direction)) == 0 && !socket.ring.has(carried))
+      enqueue(*operation);
     return;
   }
   on_ready(socket, 1U << direction);
