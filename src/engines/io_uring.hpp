@@ -88,8 +88,9 @@ class IoUringEngine final : public ReadinessEngine {
   void on_received(SocketRecord& socket, const io_uring_cqe& completion) noexcept;
   [[gnu::noinline]] void on_unusual_receive(SocketRecord& socket,
                                             const io_uring_cqe& completion) noexcept;
-  void on_no_bytes(SocketRecord& socket, int answer) noexcept;
-  bool read_anew(SocketRecord& socket, int answer, net::RingFeature way) noexcept;
+  void on_no_bytes(SocketRecord& socket, int answer, bool many) noexcept;
+  bool read_anew(SocketRecord& socket, int answer, net::RingFeature way, bool many) noexcept;
+  [[nodiscard]] bool may_be_for_many(const SocketRecord& socket) const noexcept;
   [[gnu::noinline]] void on_accepted(SocketRecord& socket, const io_uring_cqe& completion) noexcept;
   [[nodiscard]] bool has_something(const Operation& operation, const SocketRecord& socket) noexcept;
   std::int64_t take_something(Operation& operation, SocketRecord& socket) noexcept;

@@ -60,11 +60,12 @@ void IoUringEngine::on_unusual_receive(SocketRecord& socket,
     const unsigned id = completion.flags >> IORING_CQE_BUFFER_SHIFT;
     block = is_awaited(socket) ? buffers_.lend(id, size) : buffers_.keep(id, size);
   }
+  const bool many = may_be_for_many(socket);
   if (!more) end_reading(socket);
   if (block != nullptr && (size == 0 || (socket.flags & SocketRecord::kClosed) != 0))
     give_back(std::exchange(block, nullptr));
   if ((socket.flags & SocketRecord::kClosed) != 0) return let_go(socket);
-  if (block == nullptr) return on_no_bytes(socket, completion.res);
+  if (block == nullptr) return on_no_bytes(socket, completion.res, many);
   if ((completion.flags & IORING_CQE_F_SOCK_NONEMPTY) != 0)
     socket.ring.clear(RingState::kPolite);
   else if (!more)
@@ -83,9 +84,9 @@ void IoUringEngine::on_unusual_receive(SocketRecord& socket,
 }
 
 /// The kernel has let go of the request: is that the end of the stream?
-void IoUringEngine::on_no_bytes(SocketRecord& socket, int answer) noexcept {
+void IoUringEngine::on_no_bytes(SocketRecord& socket, int answer, bool many) noexcept {
   if (answer == -ENOBUFS) return is_awaited(socket) ? starve(socket) : void();
-  if (read_anew(socket, answer, net::RingFeature::multishot_receive)) return;
+  if (read_anew(socket, answer, net::RingFeature::multishot_receive, many)) return;
   if (is_awaited(socket)) {
     socket.waiting[0]->lease.block = nullptr;
     return finish_waiting(*socket.waiting[0], socket, answer);
@@ -95,8 +96,10 @@ void IoUringEngine::on_no_bytes(SocketRecord& socket, int answer) noexcept {
 }
 
 /// `answer` says nothing about the socket: whoever waits, waits on.
-bool IoUringEngine::read_anew(SocketRecord& socket, int answer, net::RingFeature way) noexcept {
-  const bool refused = answer == -EINVAL && ring_.features().has(way);
+bool IoUringEngine::read_anew(SocketRecord& socket, int answer, net::RingFeature way,
+                              bool many) noexcept {
+  // Not only the first: others that were on their way are refused as well.
+  const bool refused = answer == -EINVAL && many;
   if (refused) ring_.lacks(way);
   const bool again = answer == -EAGAIN || answer == -EWOULDBLOCK;
   if (!refused && !again && answer != -ECANCELED && answer != -EINTR) return false;
@@ -105,16 +108,22 @@ bool IoUringEngine::read_anew(SocketRecord& socket, int answer, net::RingFeature
   return true;
 }
 
+/// While its request is in the kernel. One that was to be stopped is asked again at most once.
+bool IoUringEngine::may_be_for_many(const SocketRecord& socket) const noexcept {
+  return socket.armed[0] || socket.ring.has(RingState::kStopping) || phase_ != Phase::running;
+}
+
 // Connections.
 
 void IoUringEngine::on_accepted(SocketRecord& socket, const io_uring_cqe& completion) noexcept {
   const int answer = completion.res;
+  const bool many = may_be_for_many(socket);
   if ((completion.flags & IORING_CQE_F_MORE) == 0) end_reading(socket);
   if ((socket.flags & SocketRecord::kClosed) != 0) {
     if (answer >= 0) (void)sys::close(answer);  // the listener is gone, and they with it
     return let_go(socket);
   }
-  if (answer < 0 && read_anew(socket, answer, net::RingFeature::multishot_accept)) return;
+  if (answer < 0 && read_anew(socket, answer, net::RingFeature::multishot_accept, many)) return;
   if (is_awaited(socket)) return finish_waiting(*socket.waiting[0], socket, answer);
   if (answer < 0) return;  // whoever accepts next is told
   unclaimed_.push_back({&socket, answer});
