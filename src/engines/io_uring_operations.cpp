@@ -158,13 +158,15 @@ void IoUringEngine::look_again(Operation& operation) noexcept {
     if (direction == 1 && in_kernel) return stop_sending(socket);
     return fail_waiting(socket, direction, Errc::canceled);
   }
-  if (direction == 1) return in_kernel ? void() : submit_send(operation, socket);
+  const bool is_late = due_of(operation) <= now_;
+  if (direction == 1 && in_kernel) return is_late ? stop_sending(socket) : void();
+  if (direction == 1) return submit_send(operation, socket);
   if (has_something(operation, socket))
     return finish_waiting(operation, socket, take_something(operation, socket));
   const bool drains = phase_ != Phase::running && ends_in_drain(operation);
-  if (in_kernel) return drains ? stop_reading(socket) : void();
+  if (in_kernel) return drains || is_late ? stop_reading(socket) : void();
   if (drains) return ReadinessEngine::look_again(operation);  // what the kernel has, it may take
-  if (due_of(operation) <= now_) return ReadinessEngine::try_for_the_last_time(socket, 0);
+  if (is_late) return ReadinessEngine::try_for_the_last_time(socket, 0);
   submit_reading(operation, socket);
 }
 

@@ -104,7 +104,9 @@ bool IoUringEngine::read_anew(SocketRecord& socket, int answer, net::RingFeature
   const bool again = answer == -EAGAIN || answer == -EWOULDBLOCK;
   if (!refused && !again && answer != -ECANCELED && answer != -EINTR) return false;
   if (!is_awaited(socket)) return true;
-  if (!again || !arm(socket, WaitFor::readable)) enqueue(*socket.waiting[0]);
+  // Nobody looks at a deadline twice: what has passed is not to wait for a poll.
+  const bool is_late = due_of(*socket.waiting[0]) <= now_;
+  if (!again || is_late || !arm(socket, WaitFor::readable)) enqueue(*socket.waiting[0]);
   return true;
 }
 
