@@ -20,8 +20,7 @@ constexpr std::array kPastBugs{
     PastBug{262, "epoll-edge: a task timed out while the other's send had just ended"},
     PastBug{20,
             "io_uring: of two requests for many that were refused, the second ended the server"},
-    PastBug{773,
-            "io_uring: a deadline that had passed was not looked at again"},
+    PastBug{773, "io_uring: a deadline that had passed was not looked at again"},
     PastBug{902, "io_uring: likewise, and the connection stayed for ever"}};
 
 }  // namespace headrace::simulation
