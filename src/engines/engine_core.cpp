@@ -28,12 +28,12 @@ SocketRecord* RecordPool::take() noexcept {
   SocketRecord* const record = free_;
   free_ = record->next;
   *record = SocketRecord{};
-  record->flags = SocketRecord::kInUse;
   return record;
 }
 
 void RecordPool::give(SocketRecord& record) noexcept {
   record.flags = 0;
+  record.descriptor = -1;
   record.next = free_;
   free_ = &record;
 }

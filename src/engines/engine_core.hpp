@@ -33,8 +33,7 @@ class RecordPool {
     for (const Chunk& chunk : chunks_)
       for (std::size_t index = 0; index < chunk.size; ++index) {
         SocketRecord& record = chunk.records[index];
-        if ((record.flags & (SocketRecord::kInUse | SocketRecord::kClosed)) == SocketRecord::kInUse)
-          visit(record);
+        if (record.descriptor >= 0) visit(record);  // neither closed nor free
       }
   }
 

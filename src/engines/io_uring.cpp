@@ -145,6 +145,7 @@ void IoUringEngine::wait(int timeout_ms) noexcept {
   const auto size = static_cast<std::uint32_t>(completion.res);
   operation->lease.block = buffers_.lend(told >> IORING_CQE_BUFFER_SHIFT, size);
   (void)note_bytes(*operation, socket, size);
+  socket.active_at = now_;
   socket.waiting[0] = nullptr;
   resume_usual(*operation);
 }
@@ -161,6 +162,7 @@ void IoUringEngine::wait(int timeout_ms) noexcept {
   socket.ring.clear(RingState::kSending);
   add(socket.info->sent, gone);
   (void)finish(operation);
+  socket.active_at = now_;  // it may have waited for long
   socket.waiting[1] = nullptr;
   resume_usual(operation);
 }
@@ -208,7 +210,11 @@ void IoUringEngine::on_polled(SocketRecord& socket, unsigned direction) noexcept
   if ((socket.flags & SocketRecord::kClosed) != 0) return let_go(socket);
   Operation* const operation = socket.waiting[direction];
   if (operation != nullptr && is_carried(*operation)) {
-    if ((socket.flags & queued_flag(direction)) == 0) enqueue(*operation);
+    // It may be another than the one that armed this poll, and in the kernel already: its
+    // completion is all that it waits for.
+    const auto carried = direction == 0 ? RingState::kReceiving : RingState::kSending;
+    if ((socket.flags & queued_flag(direction)) == 0 && !socket.ring.has(carried))
+      enqueue(*operation);
     return;
   }
   on_ready(socket, 1U << direction);

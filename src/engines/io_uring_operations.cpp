@@ -174,13 +174,15 @@ void IoUringEngine::look_again(Operation& operation) noexcept {
     if (direction == 1 && in_kernel) return stop_sending(socket);
     return fail_waiting(socket, direction, Errc::canceled);
   }
-  if (direction == 1) return in_kernel ? void() : submit_send(operation, socket);
+  const bool is_late = due_of(operation) <= now_;
+  if (direction == 1 && in_kernel) return is_late ? stop_sending(socket) : void();
+  if (direction == 1) return submit_send(operation, socket);
   if (has_something(operation, socket))
     return finish_waiting(operation, socket, take_something(operation, socket));
   const bool drains = phase_ != Phase::running && ends_in_drain(operation);
-  if (in_kernel) return drains ? stop_reading(socket) : void();
+  if (in_kernel) return drains || is_late ? stop_reading(socket) : void();
   if (drains) return ReadinessEngine::look_again(operation);  // what the kernel has, it may take
-  if (due_of(operation) <= now_) return ReadinessEngine::try_for_the_last_time(socket, 0);
+  if (is_late) return ReadinessEngine::try_for_the_last_time(socket, 0);
   submit_reading(operation, socket);
 }
 
@@ -218,6 +220,7 @@ void IoUringEngine::finish_waiting(Operation& operation, SocketRecord& socket,
   const unsigned direction = direction_of(operation);
   const Verdict verdict = operation.type->absorb(operation, socket, answer);
   if (verdict == Verdict::finished) {
+    socket.active_at = now_;
     socket.waiting[direction] = nullptr;
     return resume(operation);
   }
@@ -244,6 +247,7 @@ void IoUringEngine::on_unusual_send(SocketRecord& socket, int answer) noexcept {
   if (answer < 0 && answer != -EAGAIN && answer != -ECANCELED && answer != -EINTR)
     return finish_waiting(operation, socket, answer);
   if (answer >= 0 && operation.type->absorb(operation, socket, answer) == Verdict::finished) {
+    socket.active_at = now_;
     socket.waiting[1] = nullptr;
     return resume(operation);
   }

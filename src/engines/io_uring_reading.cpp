@@ -55,6 +55,7 @@ void IoUringEngine::on_unusual_receive(SocketRecord& socket,
     operation.lease.block = block;
     return finish_waiting(operation, socket, size);
   }
+  socket.active_at = now_;
   hold(socket, block, size);
   const bool is_second = socket.unread->next != socket.unread;
   if (!more || !is_second) return;
@@ -76,12 +77,15 @@ void IoUringEngine::on_no_bytes(SocketRecord& socket, int answer) noexcept {
 
 /// `answer` says nothing about the socket: whoever waits, waits on.
 bool IoUringEngine::read_anew(SocketRecord& socket, int answer, net::RingFeature way) noexcept {
-  const bool refused = answer == -EINVAL && ring_.features().has(way);
+  // Not only the first: others that were on their way are refused as well.
+  const bool refused = answer == -EINVAL && (socket.asked & kMany) != 0;
   if (refused) ring_.lacks(way);
   const bool again = answer == -EAGAIN || answer == -EWOULDBLOCK;
   if (!refused && !again && answer != -ECANCELED && answer != -EINTR) return false;
   if (!is_awaited(socket)) return true;
-  if (!again || !arm(socket, WaitFor::readable)) enqueue(*socket.waiting[0]);
+  // Nobody looks at a deadline twice: what has passed is not to wait for a poll.
+  const bool is_late = due_of(*socket.waiting[0]) <= now_;
+  if (!again || is_late || !arm(socket, WaitFor::readable)) enqueue(*socket.waiting[0]);
   return true;
 }
 

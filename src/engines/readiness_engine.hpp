@@ -79,7 +79,8 @@ class ReadinessEngine : public EngineCore {
 
   /// The same for the usual event, bytes for a receive: a path of its own, and the shortest.
   [[gnu::always_inline]] void on_readable(SocketRecord& socket) noexcept {
-    constexpr unsigned kUnusual = SocketRecord::kQueuedRead | SocketRecord::kWatched;
+    constexpr unsigned kUnusual =
+        SocketRecord::kQueuedRead | SocketRecord::kWatched | SocketRecord::kSendWaits;
     Operation* const operation = socket.waiting[0];
     if (operation == nullptr || operation->type != &receive_operation ||
         (socket.flags & kUnusual) != 0) [[unlikely]]
@@ -118,6 +119,8 @@ class ReadinessEngine : public EngineCore {
   [[nodiscard]] static bool ends_in_drain(const Operation& operation) noexcept;
   void resume(Operation& operation) noexcept;
   void enqueue(Operation& operation) noexcept;
+  /// Nobody waits in this direction any more.
+  static void finish_wait(SocketRecord& socket, unsigned direction) noexcept;
   void fail_waiting(SocketRecord& socket, unsigned direction, Errc why) noexcept;
   void set_timer(SocketRecord& socket, Operation& operation) noexcept;
   [[nodiscard]] std::int64_t due_of(const Operation& operation) const noexcept;

@@ -140,6 +140,7 @@ Result<> ReadinessEngine::wait_on_socket(Operation& operation) noexcept {
   if (phase_ != Phase::running) socket.armed = {};  // so that each wait comes to park()
   assert(socket.waiting[direction] == nullptr && "one receive and one send at a time");
   socket.waiting[direction] = &operation;
+  if (direction == 1) socket.flags |= SocketRecord::kSendWaits;
   current_->waiting = &operation;
   set_timer(socket, operation);
   return {};
@@ -159,8 +160,11 @@ void ReadinessEngine::retry_after(SocketRecord& socket, unsigned direction,
     verdict = operation.type->attempt(operation, socket);
   }
   if (verdict == Verdict::would_wait) return;
+  // It may have waited for long, and its task may not come back to this socket soon: another task
+  // that waits here must not time out for that.
+  socket.active_at = now_;
   if (verdict == Verdict::progressed) return enqueue(operation);
-  socket.waiting[direction] = nullptr;
+  finish_wait(socket, direction);
   resume(operation);
 }
 
@@ -204,9 +208,15 @@ void ReadinessEngine::look_again(Operation& operation) noexcept {
     fail_waiting(socket, direction, Errc::draining);
 }
 
+void ReadinessEngine::finish_wait(SocketRecord& socket, unsigned direction) noexcept {
+  socket.waiting[direction] = nullptr;
+  if (direction == 1)
+    socket.flags = static_cast<std::uint8_t>(socket.flags & ~unsigned{SocketRecord::kSendWaits});
+}
+
 void ReadinessEngine::fail_waiting(SocketRecord& socket, unsigned direction, Errc why) noexcept {
   Operation& operation = *socket.waiting[direction];
-  socket.waiting[direction] = nullptr;
+  finish_wait(socket, direction);
   note_failure(socket, why);
   finish(operation, {operation.type->call, 0, why});
   resume(operation);

@@ -93,9 +93,15 @@ void ReadinessEngine::check_deadlines(SocketRecord& socket) noexcept {
       next = std::min(next, std::max(due, now_ + 1));
   }
   if (next != TimerWheel::kNever) socket_timers_.enter(socket.timer, next);
-  for (unsigned direction = 0; direction < expired.size(); ++direction)
-    if (expired[direction] != nullptr && socket.waiting[direction] == expired[direction])
+  for (unsigned direction = 0; direction < expired.size(); ++direction) {
+    if (expired[direction] == nullptr || socket.waiting[direction] != expired[direction]) continue;
+    // The other's last try may have moved a byte.
+    const std::int64_t due = due_of(*expired[direction]);
+    if (due <= now_)
       try_for_the_last_time(socket, direction);
+    else if (due < socket.timer.due)
+      socket_timers_.enter(socket.timer, due);
+  }
 }
 
 // Bytes may have come in this very turn; and a send buffer takes some long before the kernel calls
@@ -104,7 +110,8 @@ void ReadinessEngine::try_for_the_last_time(SocketRecord& socket, unsigned direc
   Operation& operation = *socket.waiting[direction];
   const Verdict verdict = operation.type->attempt(operation, socket);
   if (verdict == Verdict::finished) {
-    socket.waiting[direction] = nullptr;
+    socket.active_at = now_;
+    finish_wait(socket, direction);
     return resume(operation);
   }
   if (verdict == Verdict::progressed && operation.deadline.is_never()) {

@@ -101,8 +101,8 @@ struct SocketRecord {
     kLingering = 8,    // our side is shut, bytes are thrown away until the peer's FIN
     kQueuedRead = 16,  // the waiting operation is in the queue to be looked at again
     kQueuedWrite = 32,
-    kClosed = 64,  // dead; in memory until the batch of events that may name it is over
-    kInUse = 128,
+    kClosed = 64,      // dead; in memory until the batch of events that may name it is over
+    kSendWaits = 128,  // a send has come to wait: whatever moves restarts its idle timeout too
   };
 
   EngineCore* engine = nullptr;

@@ -120,6 +120,7 @@ ssize_t receive_from(Kernel& kernel, Connection& stream, void* bytes, std::size_
   if (finds_nothing(kernel, stream, EPOLLIN)) return -EAGAIN;
   if (kernel.strikes(kernel.faults.broken)) {
     stream.excused = true;
+    stream.restarted_at = kernel.now;
     return any_of(kernel, {ENOBUFS, ENOMEM});
   }
   return stream.receive(bytes, size);
@@ -129,6 +130,7 @@ ssize_t send_to(Kernel& kernel, Connection& stream, const void* bytes, std::size
   if (is_interrupted(kernel, stream)) return -EINTR;
   if (kernel.strikes(kernel.faults.broken)) {
     stream.excused = true;
+    stream.restarted_at = kernel.now;
     return any_of(kernel, {ENOBUFS, ENOMEM});
   }
   return stream.send(bytes, size);

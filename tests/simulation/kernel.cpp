@@ -53,6 +53,7 @@ int Kernel::close(int descriptor) noexcept {
   if (file == nullptr) return -EBADF;
   table_[static_cast<std::size_t>(descriptor - kFirstDescriptor)] = nullptr;
   --open_;
+  ++closed_;
   let_go(*file);
   return 0;
 }
@@ -145,6 +146,9 @@ void Kernel::judge_sleep() noexcept {
   vain_waits_ = 0;
   for (const Connection* const stream : accepted_) {
     const char* const neglected = is_starved ? nullptr : stream->neglected();
+    if (stream->departed)
+      return complain("peer " + std::to_string(stream->number()) +
+                      ": its socket is closed, and a request keeps it open");
     if (neglected != nullptr)
       return complain("peer " + std::to_string(stream->number()) + ": " + neglected);
     if (idle_timeout != kNever &&

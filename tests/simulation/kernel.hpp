@@ -45,6 +45,8 @@ struct Faults {
   std::uint64_t broken = 0;     // receive, send: ENOBUFS, ENOMEM; that connection may end
   std::uint64_t unwatched = 0;  // epoll_ctl: ENOSPC
   std::uint64_t ended = 0;      // io_uring: a request for many ends early
+  bool one_receive = false;     // io_uring: receives for many are refused (EINVAL)
+  bool one_accept = false;      // likewise
 };
 
 class Kernel {
@@ -88,6 +90,8 @@ class Kernel {
   /// One reference less: a descriptor's, or a request's.
   void let_go(File& file) noexcept;
   [[nodiscard]] std::size_t open_descriptors() const noexcept { return open_; }
+  /// How many there have been that are closed.
+  [[nodiscard]] std::uint64_t closed_descriptors() const noexcept { return closed_; }
 
   // Peers.
 
@@ -163,6 +167,7 @@ class Kernel {
 
   std::vector<File*> table_;  // by descriptor
   std::size_t open_ = 0;
+  std::uint64_t closed_ = 0;
   std::vector<std::unique_ptr<File>> files_;  // every one there ever was, until the run is over
   std::vector<ListeningSocket*> listeners_;
   std::vector<Connection*> accepted_;  // and not yet closed

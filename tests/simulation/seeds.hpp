@@ -17,6 +17,10 @@ struct PastBug {
 
 constexpr std::array kPastBugs{
     PastBug{2, "a timer wheel that had become empty kept the loop turning"},
-    PastBug{262, "epoll-edge: a task timed out while the other's send had just ended"}};
+    PastBug{262, "epoll-edge: a task timed out while the other's send had just ended"},
+    PastBug{20,
+            "io_uring: of two requests for many that were refused, the second ended the server"},
+    PastBug{773, "io_uring: a deadline that had passed was not looked at again"},
+    PastBug{902, "io_uring: likewise, and the connection stayed for ever"}};
 
 }  // namespace headrace::simulation

@@ -3,7 +3,8 @@
 // Thousands of connection lifetimes under each engine that the simulated kernel can drive, from
 // seeds: each lifetime is one client's, from its connection to the end of both sides. A failure
 // names its seed, which says all: `simulation_tests --model NAME --seed N` shows it again, and so
-// does HEADRACE_SEED=N with the test that failed. With HEADRACE_NIGHTLY=1 a million.
+// does HEADRACE_SEED=N with the test that failed. With HEADRACE_NIGHTLY=1 a million in all.
+#include <array>
 #include <cstdlib>
 #include <string>
 
@@ -15,9 +16,14 @@
 namespace headrace::simulation {
 namespace {
 
+constexpr std::array kEngines{Model::select, Model::poll, Model::epoll_level, Model::epoll_edge,
+                              Model::io_uring};
+
+/// For each engine.
 unsigned lifetimes_wanted() {
   const char* const nightly = std::getenv("HEADRACE_NIGHTLY");
-  return nightly != nullptr && *nightly != '\0' && *nightly != '0' ? 1'000'000 : 10'000;
+  const bool is_nightly = nightly != nullptr && *nightly != '\0' && *nightly != '0';
+  return is_nightly ? 1'000'000 / static_cast<unsigned>(kEngines.size()) : 10'000;
 }
 
 std::uint64_t seed_asked_for() {
@@ -59,15 +65,12 @@ TEST_P(Simulation, WhatWasWrongOnceIsRight) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, Simulation,
-                         testing::Values(Model::select, Model::poll, Model::epoll_level,
-                                         Model::epoll_edge),
-                         [](const auto& test) {
-                           std::string name{headrace::info(test.param).name};
-                           for (char& letter : name)
-                             if (letter == '-') letter = '_';
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(Models, Simulation, testing::ValuesIn(kEngines), [](const auto& test) {
+  std::string name{headrace::info(test.param).name};
+  for (char& letter : name)
+    if (letter == '-') letter = '_';
+  return name;
+});
 
 }  // namespace
 }  // namespace headrace::simulation
