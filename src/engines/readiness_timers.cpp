@@ -93,9 +93,9 @@ void ReadinessEngine::check_deadlines(SocketRecord& socket) noexcept {
       next = std::min(next, std::max(due, now_ + 1));
   }
   if (next != TimerWheel::kNever) socket_timers_.enter(socket.timer, next);
-  for (unsigned direction = 0; direction < expired.size(); ++direction) {
+  // The send first: its last try may well move a byte, and then the receive is not late.
+  for (const unsigned direction : {1U, 0U}) {
     if (expired[direction] == nullptr || socket.waiting[direction] != expired[direction]) continue;
-    // The other's last try may have moved a byte.
     const std::int64_t due = due_of(*expired[direction]);
     if (due <= now_)
       try_for_the_last_time(socket, direction);

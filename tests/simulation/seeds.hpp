@@ -18,6 +18,8 @@ struct PastBug {
 constexpr std::array kPastBugs{
     PastBug{2, "a timer wheel that had become empty kept the loop turning"},
     PastBug{262, "epoll-edge: a task timed out while the other's send had just ended"},
+    PastBug{711, "epoll-level: a receive timed out in the moment in which the other's send ended"},
+    PastBug{1311, "epoll-edge: likewise"},
     PastBug{20,
             "io_uring: of two requests for many that were refused, the second ended the server"},
     PastBug{773, "io_uring: a deadline that had passed was not looked at again"},
