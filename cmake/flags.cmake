@@ -30,6 +30,8 @@ endif()
 add_compile_options(-Wall -Wextra -Wconversion -Wshadow)
 # No lazy binding stubs; and a call within the shared library may be inlined as in the static one.
 add_compile_options(-fno-plt -fno-semantic-interposition)
+# A resumed coroutine looks for its place by two or three comparisons instead of in a table.
+add_compile_options(-fno-jump-tables)
 if(HEADRACE_WERROR)
   add_compile_options(-Werror)
 endif()
