@@ -31,9 +31,10 @@ def is_listening(port):
 
 class Listening:
     """A server program that listens at 127.0.0.1:`port`, which is not asked by a connection. A
-    context: what it printed is in `out` behind it."""
+    context: what it printed is in `out` behind it. Without `data` its input stays open until it
+    ends, so it does not close its side before it has heard ours."""
 
-    def __init__(self, command, data=b""):
+    def __init__(self, command, data=None):
         self.port = free_port()
         words = [word.replace("PORT", str(self.port)) for word in command]
         self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -47,7 +48,9 @@ class Listening:
         self._talk.start()
 
     def _communicate(self, data):
-        self.out = self.process.communicate(data, timeout=PATIENCE)[0]
+        if data is None:
+            self.out = self.process.stdout.read()
+        self.out += self.process.communicate(data, timeout=PATIENCE)[0]
 
     def __enter__(self):
         return self
@@ -70,8 +73,11 @@ def wait_for_listener_at(path):
 
 
 def connect(address, *arguments, data=b""):
-    done = subprocess.run([PROGRAM, "connect", str(address), *arguments], input=data,
-                          capture_output=True, timeout=PATIENCE, check=False)
+    with tempfile.TemporaryFile() as file:  # all there at once, also when we are held up
+        file.write(data)
+        file.seek(0)
+        done = subprocess.run([PROGRAM, "connect", str(address), *arguments], stdin=file,
+                              capture_output=True, timeout=PATIENCE, check=False)
     return done.returncode, done.stdout, done.stderr.decode()
 
 

@@ -2,11 +2,13 @@
 #
 # How a conversation of `headrace connect` ends: one test for each way, among them those that nc,
 # ncat and socat get wrong.
+import contextlib
 import os
 import signal
 import socket
 import tempfile
 import threading
+import time
 import unittest
 
 from _peers import Client, Peer, connect, receive_to_end, reset
@@ -113,6 +115,28 @@ class EndOfPeer(unittest.TestCase):
             with Client(peer.address, stdin=file) as client:
                 self.assertEqual(client.wait(), (0, b"", ""))
         self.assertTrue(got[0] == data)
+
+    def test_input_that_begins_a_little_behind_its_end_is_not_lost(self):
+        for _ in range(20):
+            got, ended = [], threading.Event()
+
+            def sink(peer):
+                peer.shutdown(socket.SHUT_WR)
+                ended.set()
+                got.append(receive_to_end(peer))
+
+            with Peer(sink) as peer, Client(peer.address) as client:
+                ended.wait(PATIENCE)
+                since = time.monotonic()
+                threading.Event().wait(0.05)  # the lateness itself
+                with contextlib.suppress(BrokenPipeError):
+                    client.say(b"a little late")
+                late = time.monotonic() - since
+                client.wait()
+            if got == [b"a little late"]:
+                return
+            self.assertGreater(late, 0.15, "it was in time")  # we were held up: once more
+        self.fail("held up 20 times")
 
     def test_input_that_it_does_not_take_is_said(self):
         over = threading.Event()

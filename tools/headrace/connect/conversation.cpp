@@ -42,6 +42,7 @@ Conversation::Conversation(Stream stream, Input& input, Output& output, const Wi
       linger_{linger} {}
 
 Task<> Conversation::hold() {
+  said_at_ = Clock::now();  // an input that has said nothing yet may be about to
   TaskScope scope{engine_};
   // A loop takes any task: only threads can run out.
   (void)scope.spawn(download());
