@@ -224,8 +224,11 @@ void IoUringEngine::finish_waiting(Operation& operation, SocketRecord& socket,
     socket.waiting[direction] = nullptr;
     return resume(operation);
   }
-  // An accept whose connection was refused: the request for many goes on.
-  if (direction == 1 || !socket.ring.has(RingState::kReceiving)) enqueue(operation);
+  // An accept whose connection was refused: the request for many goes on, and may have brought
+  // more.
+  const bool has_to_wait =
+      direction == 0 && socket.ring.has(RingState::kReceiving) && !has_something(operation, socket);
+  if (!has_to_wait) enqueue(operation);
 }
 
 void IoUringEngine::end_reading(SocketRecord& socket) noexcept {

@@ -34,7 +34,8 @@ void OfferedBuffers::judge(const io_uring_buf& buffer) noexcept {
 
 void OfferedBuffers::look() noexcept {
   const std::uint16_t end = ring_.tail;
-  while (seen_ != end && kernel_.wrong().empty()) judge(ring_.bufs[seen_++ & mask_]);
+  for (; seen_ != end; ++seen_)  // when something is wrong, the server still is to come to its end
+    if (kernel_.wrong().empty()) judge(ring_.bufs[seen_ & mask_]);
 }
 
 unsigned OfferedBuffers::take() noexcept {

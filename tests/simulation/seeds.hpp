@@ -23,6 +23,7 @@ constexpr std::array kPastBugs{
     PastBug{20,
             "io_uring: of two requests for many that were refused, the second ended the server"},
     PastBug{773, "io_uring: a deadline that had passed was not looked at again"},
-    PastBug{902, "io_uring: likewise, and the connection stayed for ever"}};
+    PastBug{902, "io_uring: likewise, and the connection stayed for ever"},
+    PastBug{4809, "io_uring: one refused, and those accepted behind it were forgotten"}};
 
 }  // namespace headrace::simulation
