@@ -226,8 +226,8 @@ void IoUringEngine::finish_waiting(Operation& operation, SocketRecord& socket,
   }
   // An accept whose connection was refused: the request for many goes on, and may have brought
   // more.
-  const bool has_to_wait =
-      direction == 0 && socket.ring.has(RingState::kReceiving) && !has_something(operation, socket);
+  const bool has_to_wait = direction == 0 && socket.ring.has(RingState::kReceiving) &&
+                           phase_ == Phase::running && !has_something(operation, socket);
   if (!has_to_wait) enqueue(operation);
 }
 

@@ -24,6 +24,7 @@ constexpr std::array kPastBugs{
             "io_uring: of two requests for many that were refused, the second ended the server"},
     PastBug{773, "io_uring: a deadline that had passed was not looked at again"},
     PastBug{902, "io_uring: likewise, and the connection stayed for ever"},
-    PastBug{4809, "io_uring: one refused, and those accepted behind it were forgotten"}};
+    PastBug{4809, "io_uring: one refused, and those accepted behind it were forgotten"},
+    PastBug{5486, "io_uring: one was refused as the drain began, and accepting never ended"}};
 
 }  // namespace headrace::simulation
