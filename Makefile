@@ -90,7 +90,7 @@ bench: build ## Measure: system calls, instructions, memory, rates (never part o
 	bench/run.sh
 
 # Fewer than 5 rounds cannot tell a difference from noise. Small differences need more and longer ones.
-DEMO ?= --compare=connections,churn --rounds 5 --within 100s
+DEMO ?= --compare=connections,churn --rounds 5 --within 80s
 
 .PHONY: demo
 demo: build ## Compare the models live, within two minutes; the report is build/report.html
