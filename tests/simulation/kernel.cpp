@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
+#include <cstdlib>
 #include <utility>
 
 namespace headrace::simulation {
@@ -113,12 +115,14 @@ void Kernel::enter() {
   constexpr std::uint64_t kMostCalls = 2'000'000;
   now += random.between(100, 2000);
   if (++calls == kMostCalls) complain("the server makes calls without end");
+  if (calls == 2 * kMostCalls) give_up();
   if (random.one_in(4)) run_due();
 }
 
 void Kernel::sleep_until(std::int64_t until) {
   const std::int64_t next = agenda_.empty() ? kNever : agenda_.top().at;
   if (next == kNever && until == kNever) {
+    if (!wrong_.empty() && is_stopping) give_up();
     if (operator_ == nullptr || is_stopping)
       return complain("the server sleeps for ever and nobody will wake it");
     return operator_->act();
@@ -139,6 +143,12 @@ void Kernel::complain(std::string what) noexcept {
   trace.note(now, "WRONG", 0, 0, 0);
   is_calm = true;
   if (operator_ != nullptr) operator_->act();
+}
+
+void Kernel::give_up() const {
+  (void)std::fprintf(stderr, "%sseed %llu: %s; and the server does not end\n",
+                     trace.latest().c_str(), static_cast<unsigned long long>(seed), wrong_.c_str());
+  std::abort();
 }
 
 void Kernel::judge_sleep() noexcept {

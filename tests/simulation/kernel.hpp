@@ -51,10 +51,11 @@ struct Faults {
 
 class Kernel {
  public:
-  explicit Kernel(std::uint64_t seed) : random{seed} {}
+  explicit Kernel(std::uint64_t which) : seed{which}, random{which} {}
   Kernel(const Kernel&) = delete;
   Kernel& operator=(const Kernel&) = delete;
 
+  const std::uint64_t seed;
   Random random;
   Trace trace{};
   Faults faults{};
@@ -155,6 +156,8 @@ class Kernel {
   void run_due();
   void sleep_until(std::int64_t until);
   void judge_sleep() noexcept;
+  /// The server does not end, although something is wrong: nor would the test, if this returned.
+  [[noreturn]] void give_up() const;
 
   struct Due {
     std::int64_t at;
