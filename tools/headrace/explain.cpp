@@ -5,13 +5,13 @@
 #include "explain.hpp"
 
 #include <algorithm>
+#include <cerrno>
 
 #include <unistd.h>
 
 #include <fmt/format.h>
 
 #include "escape.hpp"
-#include "headrace/address.hpp"
 #include "net/port_owner.hpp"
 
 namespace headrace::tool {
@@ -84,6 +84,10 @@ std::string explain(std::string_view address, const Failure& failure) {
   const std::string hint = advice(*parsed, failure.code);
   return fmt::format("listen on {}: {}{}{}", where, what_happened(failure),
                      hint.empty() ? "" : ": ", hint);
+}
+
+bool lacks_zone(const Address& at, const Failure& failure) {
+  return failure.error == EINVAL && at.host().contains(':') && !at.host().contains('%');
 }
 
 }  // namespace headrace::tool

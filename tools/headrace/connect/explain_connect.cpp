@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "escape.hpp"
+#include "explain.hpp"
 
 namespace headrace::tool {
 
@@ -34,8 +35,7 @@ std::string on_timed_out(const ConnectArguments& asked, const Failure& failure) 
 }
 
 std::string on_other(const Address& to, const Failure& failure) {
-  if (failure.error == EINVAL && to.host().contains(':') && !to.host().contains('%'))
-    return "say by which interface: [fe80::1%eth0]";
+  if (lacks_zone(to, failure)) return "say by which interface: [fe80::1%eth0]";
   if (failure.error == ENOENT && to.is_unix())
     return "there is no such socket; is the server running?";
   if (failure.error == ENOTSOCK || failure.error == EPROTOTYPE)

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "escape.hpp"
+#include "explain.hpp"
 #include "headrace/datagram.hpp"
 #include "net/port_owner.hpp"
 
@@ -37,11 +38,6 @@ std::string on_not_allowed(const Address& to) {
 bool is_for_many(const Address& to) {
   const auto endpoint = Endpoint::of(to);
   return to.host() == "broadcast" || (endpoint && endpoint->is_multicast());
-}
-
-// The kernel's "invalid argument" for an address that there is one of on every network.
-bool lacks_zone(const Address& to, const Failure& failure) {
-  return failure.error == EINVAL && to.host().contains(':') && !to.host().contains('%');
 }
 
 std::string on_unknown_name(const Address& address) {
