@@ -38,8 +38,9 @@ class DatagramServer:
                 if datagram == bytes(8):
                     self.socket.sendto(datagram, sender)
                     continue
-                for one in self.answer(self.received, datagram):
+                number = self.received
+                self.received += 1  # before the answer: who has that may look at this
+                for one in self.answer(number, datagram):
                     self.socket.sendto(one, sender)
-                self.received += 1
             except OSError:
                 return
